@@ -1,0 +1,115 @@
+// The seam, second half: grants, on libxengnttab. GrantUser maps and copies what other domains granted; GrantSharer
+// grants pages of this domain to others. One object per thread.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "hypervisor/result.hpp"
+#include "hypervisor/types.hpp"
+
+extern "C" {
+#include <xengnttab.h>
+}
+
+namespace ringback::hypervisor {
+
+enum class Access { read_only, read_write };
+
+// One copy of at most a page, within one page on each side that is a grant. Xen's own type, so that a batch goes to
+// the hypervisor as it is: status 0 (GNTST_okay) or a negative GNTST_ code afterwards.
+using Copy = xengnttab_grant_copy_segment_t;
+
+// The ends of a Copy: memory of this process, or a page that a domain granted.
+struct LocalEnd {
+  void* memory;
+};
+struct GrantEnd {
+  DomainId domain;
+  GrantRef ref;
+  std::uint16_t offset;
+};
+Copy make_copy(GrantEnd from, LocalEnd to, std::uint16_t size);
+Copy make_copy(LocalEnd from, GrantEnd to, std::uint16_t size);
+// From guest to guest, a foreign grant on both sides: this domain never holds the bytes.
+Copy make_copy(GrantEnd from, GrantEnd to, std::uint16_t size);
+
+// Pages of another domain mapped next to each other; unmapped on destruction. Must not outlive its GrantUser.
+class Mapping {
+ public:
+  Mapping() = default;
+  Mapping(xengnttab_handle* handle, void* memory, std::uint32_t pages)
+      : handle_(handle), memory_(memory), pages_(pages) {}
+  Mapping(Mapping&& other) noexcept { swap(other); }
+  Mapping& operator=(Mapping&& other) noexcept {
+    Mapping(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~Mapping();
+
+  std::span<std::byte> bytes() const {
+    return {static_cast<std::byte*>(memory_), pages_ * page_size};
+  }
+  explicit operator bool() const { return memory_ != nullptr; }
+
+ private:
+  void swap(Mapping& other) noexcept {
+    std::swap(handle_, other.handle_);
+    std::swap(memory_, other.memory_);
+    std::swap(pages_, other.pages_);
+  }
+  xengnttab_handle* handle_ = nullptr;
+  void* memory_ = nullptr;
+  std::uint32_t pages_ = 0;
+};
+
+class GrantUser {
+ public:
+  virtual ~GrantUser() = default;
+  virtual Result<Mapping> map(DomainId domain, std::span<const GrantRef> refs, Access access) = 0;
+  // Fills in every segment's status. An error only if the call itself failed; then no status is to be believed and
+  // every segment counts as failed.
+  virtual Result<void> copy(std::span<Copy> batch) = 0;
+};
+
+// Zeroed pages of this domain, granted to another; the grants end on destruction. Must not outlive its GrantSharer.
+class SharedPages {
+ public:
+  SharedPages() = default;
+  SharedPages(xengntshr_handle* handle, void* memory, std::vector<GrantRef> refs)
+      : handle_(handle), memory_(memory), refs_(std::move(refs)) {}
+  SharedPages(SharedPages&& other) noexcept { swap(other); }
+  SharedPages& operator=(SharedPages&& other) noexcept {
+    SharedPages(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~SharedPages();
+
+  std::span<std::byte> bytes() const {
+    return {static_cast<std::byte*>(memory_), refs_.size() * page_size};
+  }
+  std::span<std::byte> page(std::size_t i) const { return bytes().subspan(i * page_size, page_size); }
+  const std::vector<GrantRef>& refs() const { return refs_; }  // one per page, in order
+
+ private:
+  void swap(SharedPages& other) noexcept {
+    std::swap(handle_, other.handle_);
+    std::swap(memory_, other.memory_);
+    refs_.swap(other.refs_);
+  }
+  xengntshr_handle* handle_ = nullptr;
+  void* memory_ = nullptr;
+  std::vector<GrantRef> refs_;
+};
+
+class GrantSharer {
+ public:
+  virtual ~GrantSharer() = default;
+  virtual Result<SharedPages> share(DomainId with, std::uint32_t pages, Access access) = 0;
+};
+
+Result<std::unique_ptr<GrantUser>> open_grant_user();
+Result<std::unique_ptr<GrantSharer>> open_grant_sharer();
+
+}  // namespace ringback::hypervisor

@@ -1,0 +1,28 @@
+// The header in front of every frame of a Linux tap opened with IFF_VNET_HDR, and its meaning. Pure.
+//
+//   byte 0      1          2         4          6            8             10
+//        | flags | gso_type | hdr_len | gso_size | csum_start | csum_offset |      (linux/virtio_net.h, little endian)
+#pragma once
+
+#include <linux/virtio_net.h>
+
+#include <optional>
+#include <span>
+
+#include "net/headers.hpp"
+#include "net/offload.hpp"
+
+namespace ringback::net {
+
+using VnetHeader = virtio_net_hdr;
+
+// head: the frame's first bytes. For a partial checksum or GSO the places come from the frame's own headers, which a
+// netif frame does not carry; nothing if the frame has none (then it can't be what the offload says: drop it).
+std::optional<VnetHeader> to_vnet_header(const Offload& offload, std::span<const std::byte> head,
+                                         std::size_t frame_size);
+
+// What the kernel says of a frame read from a tap; nothing for a kind that netif can't express (the tap was not
+// opened for it).
+std::optional<Offload> from_vnet_header(const VnetHeader& header);
+
+}  // namespace ringback::net

@@ -1,0 +1,82 @@
+// The backend's end of a shared ring: takes requests, gives responses in order.
+//
+//   while (auto n = ring.unconsumed()) { for (i < *n) ring.request(i) ...; ring.consume(*n); ring.respond(...); }
+//   if (ring.publish()) notify the peer;
+//   if (!ring.final_check()) sleep until the event channel fires;
+//
+// Belongs to one thread at a time. Never blocks, allocates, or trusts: a peer that lies about its producer index
+// is reported, and the ring then stays as it is.
+#pragma once
+
+#include <optional>
+
+#include "ring/shared_ring.hpp"
+
+namespace ringback::ring {
+
+template <class Request, class Response>
+class BackRing {
+ public:
+  using Shared = SharedRing<Request, Response>;
+
+  // Attaches to pages that a frontend has initialised, at the shared rsp_prod: 0 on a fresh ring, and the exact
+  // place to go on from after a restart of the backend. Nothing if the frontend claims more requests than the
+  // ring has slots, or if the pages hold no slot.
+  static std::optional<BackRing> attach(std::span<std::byte> pages) {
+    Shared shared(pages);
+    const Index start = shared.rsp_prod();
+    if (shared.size() == 0 || shared.req_prod() - start > shared.size()) return std::nullopt;
+    return BackRing(shared, start);
+  }
+
+  Index size() const { return shared_.size(); }
+
+  // How many requests can be taken now. Nothing if the producer index is further ahead than the ring is long: a
+  // hostile or broken peer, to be disconnected, never to be clamped (XSA-39).
+  std::optional<Index> unconsumed() const { return judge(shared_.req_prod()); }
+
+  // A private copy of the request `ahead` places past the next one; ahead < unconsumed().
+  Request request(Index ahead = 0) const {
+    return shared_.template copy_from<Request>(req_cons_ + ahead);
+  }
+  void consume(Index count) { req_cons_ += count; }
+
+  // Requests that were consumed and not yet answered.
+  Index unanswered() const { return req_cons_ - rsp_prod_; }
+
+  // Writes the next response into its slot, unpublished; only while unanswered() > 0.
+  void respond(const Response& response) { shared_.copy_to(rsp_prod_++, response); }
+
+  // Makes the responses visible. True if the peer asked to be notified of one of them.
+  bool publish() {
+    const Index from = published_;
+    if (from == rsp_prod_) return false;
+    published_ = rsp_prod_;
+    return wants_event(from, published_, shared_.publish_rsp_prod(published_));
+  }
+
+  // Asks to be notified `batch` requests from now, then looks once more. True: there is work (or a lie), go on;
+  // false: safe to sleep. Skipping this loses wake-ups (tests/models/ring.pml, NO_RECHECK).
+  bool final_check(Index batch = 1) {
+    const auto now = unconsumed();
+    if (!now || *now >= batch) return true;
+    const auto then = judge(shared_.arm_req_event(req_cons_ + batch));
+    return !then || *then >= batch;
+  }
+
+ private:
+  BackRing(Shared shared, Index start)
+      : shared_(shared), req_cons_(start), rsp_prod_(start), published_(start) {}
+
+  std::optional<Index> judge(Index req_prod) const {
+    if (req_prod - rsp_prod_ > size()) return std::nullopt;
+    return req_prod - req_cons_;
+  }
+
+  Shared shared_;
+  Index req_cons_;
+  Index rsp_prod_;
+  Index published_;
+};
+
+}  // namespace ringback::ring

@@ -1,0 +1,49 @@
+// The backend's writing to a guest's rx ring: a frame's size and the free requests in, copies and responses out. Pure.
+//
+//   slot 0: first data, flags, status = bytes in it | extras, one slot each | more data slots, more_data on all but the last
+//
+// A response lies in the slot of the request that it uses, in order, and echoes its id (notes 17 to 22).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "net/offload.hpp"
+#include "ring/netif.hpp"
+
+namespace ringback::ring {
+
+// The longest frame towards a guest: what a tap with GSO can deliver, with its VLAN tag.
+inline constexpr std::size_t max_rx_size = 65536 + 18;
+inline constexpr std::size_t max_rx_slots = (max_rx_size + page_size - 1) / page_size + 1;
+
+// Requests that a frame needs.
+constexpr Index rx_slots(std::size_t size, const net::Offload& offload) {
+  return static_cast<Index>((size + page_size - 1) / page_size) + (offload.gso != net::Gso::none);
+}
+
+// Frame bytes [frame_offset, +size) go to the start of the page behind gref. response: which of the plan's responses
+// speaks for them, so that a failed copy can be reported there.
+struct RxCopy {
+  std::uint32_t gref;
+  std::uint32_t frame_offset;
+  std::uint16_t size;
+  std::uint16_t response;
+};
+
+struct RxPlan {
+  std::uint16_t copy_count = 0;
+  std::uint16_t response_count = 0;
+  std::array<RxCopy, max_rx_slots> copies;
+  std::array<RxResponse, max_rx_slots> responses;
+
+  // A failed copy: negative status in its slot, and the ring still advances (note 22).
+  void fail(const RxCopy& copy) { responses[copy.response].status = NETIF_RSP_ERROR; }
+};
+
+// free: private copies of the next requests, at least rx_slots(size, offload) of them; 0 < size <= max_rx_size.
+// The caller has already brought the frame down to what the guest negotiated.
+RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free);
+
+}  // namespace ringback::ring
