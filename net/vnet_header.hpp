@@ -4,8 +4,7 @@
 //        | flags | gso_type | hdr_len | gso_size | csum_start | csum_offset |      (linux/virtio_net.h, little endian)
 #pragma once
 
-#include <linux/virtio_net.h>
-
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -14,7 +13,16 @@
 
 namespace ringback::net {
 
-using VnetHeader = virtio_net_hdr;
+// linux/virtio_net.h itself does not compile as C++.
+struct VnetHeader {
+  std::uint8_t flags;
+  std::uint8_t gso_type;
+  std::uint16_t header_length;
+  std::uint16_t gso_size;
+  std::uint16_t checksum_start;
+  std::uint16_t checksum_offset;
+};
+static_assert(sizeof(VnetHeader) == 10);
 
 // head: the frame's first bytes. For a partial checksum or GSO the places come from the frame's own headers, which a
 // netif frame does not carry; nothing if the frame has none (then it can't be what the offload says: drop it).
