@@ -35,22 +35,25 @@ Copy make_copy(LocalEnd from, GrantEnd to, std::uint16_t size);
 // From guest to guest, a foreign grant on both sides: this domain never holds the bytes.
 Copy make_copy(GrantEnd from, GrantEnd to, std::uint16_t size);
 
+// Ends a mapping or a sharing: xengnttab_unmap or xengntshr_unshare, or a simulation's.
+using Release = void (*)(void* handle, void* memory, std::uint32_t pages);
+
 // Pages of another domain mapped next to each other; unmapped on destruction. Must not outlive its GrantUser.
 class Mapping {
  public:
   Mapping() = default;
-  Mapping(xengnttab_handle* handle, void* memory, std::uint32_t pages)
-      : handle_(handle), memory_(memory), pages_(pages) {}
+  Mapping(void* handle, void* memory, std::uint32_t pages, Release release)
+      : handle_(handle), memory_(memory), pages_(pages), release_(release) {}
   Mapping(Mapping&& other) noexcept { swap(other); }
   Mapping& operator=(Mapping&& other) noexcept {
     Mapping(std::move(other)).swap(*this);
     return *this;
   }
-  ~Mapping();
-
-  std::span<std::byte> bytes() const {
-    return {static_cast<std::byte*>(memory_), pages_ * page_size};
+  ~Mapping() {
+    if (memory_ != nullptr) release_(handle_, memory_, pages_);
   }
+
+  std::span<std::byte> bytes() const { return {static_cast<std::byte*>(memory_), pages_ * page_size}; }
   explicit operator bool() const { return memory_ != nullptr; }
 
  private:
@@ -58,10 +61,12 @@ class Mapping {
     std::swap(handle_, other.handle_);
     std::swap(memory_, other.memory_);
     std::swap(pages_, other.pages_);
+    std::swap(release_, other.release_);
   }
-  xengnttab_handle* handle_ = nullptr;
+  void* handle_ = nullptr;
   void* memory_ = nullptr;
   std::uint32_t pages_ = 0;
+  Release release_ = nullptr;
 };
 
 class GrantUser {
@@ -77,29 +82,15 @@ class GrantUser {
 class SharedPages {
  public:
   SharedPages() = default;
-  SharedPages(xengntshr_handle* handle, void* memory, std::vector<GrantRef> refs)
-      : handle_(handle), memory_(memory), refs_(std::move(refs)) {}
-  SharedPages(SharedPages&& other) noexcept { swap(other); }
-  SharedPages& operator=(SharedPages&& other) noexcept {
-    SharedPages(std::move(other)).swap(*this);
-    return *this;
-  }
-  ~SharedPages();
+  SharedPages(void* handle, void* memory, std::vector<GrantRef> refs, Release release)
+      : pages_(handle, memory, static_cast<std::uint32_t>(refs.size()), release), refs_(std::move(refs)) {}
 
-  std::span<std::byte> bytes() const {
-    return {static_cast<std::byte*>(memory_), refs_.size() * page_size};
-  }
+  std::span<std::byte> bytes() const { return pages_.bytes(); }
   std::span<std::byte> page(std::size_t i) const { return bytes().subspan(i * page_size, page_size); }
   const std::vector<GrantRef>& refs() const { return refs_; }  // one per page, in order
 
  private:
-  void swap(SharedPages& other) noexcept {
-    std::swap(handle_, other.handle_);
-    std::swap(memory_, other.memory_);
-    refs_.swap(other.refs_);
-  }
-  xengntshr_handle* handle_ = nullptr;
-  void* memory_ = nullptr;
+  Mapping pages_;
   std::vector<GrantRef> refs_;
 };
 

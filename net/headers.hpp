@@ -1,4 +1,5 @@
-// The headers of an Ethernet frame, as far as anything here decides on them. Pure; reads only within the bytes given.
+// The headers of an Ethernet frame, as far as anything here decides on them. Pure; reads only
+// within the bytes given.
 #pragma once
 
 #include <cstddef>
@@ -18,22 +19,22 @@ struct Headers {
   enum class Network : std::uint8_t { other, ipv4, ipv6 };
   enum class Transport : std::uint8_t { other, tcp, udp, icmp, icmpv6 };
 
-  std::uint16_t ether_type = 0;     // behind any VLAN tags (802.1Q, 802.1ad; at most 2)
-  std::uint16_t network_offset = 0; // of the IP header
+  std::uint16_t ether_type = 0;      // behind any VLAN tags (802.1Q, 802.1ad; at most 2)
+  std::uint16_t network_offset = 0;  // of the IP header
   Network network = Network::other;
   Transport transport = Transport::other;  // other for fragments past the first
   bool fragment = false;                   // part of a fragmented IP packet, the first included
   std::uint16_t transport_offset = 0;      // 0 if there is no transport header within the bytes
   std::uint16_t payload_offset = 0;        // behind a TCP or UDP header; 0 if unknown
-  std::uint32_t packet_end = 0;            // frame offset where the IP packet ends (padding may follow)
+  std::uint32_t packet_end = 0;  // where the IP packet ends (padding may follow); 0 if it is none
 };
 
-// head: the frame's first bytes (at most the whole frame); frame_size: the whole. Nothing if it is shorter than an Ethernet
-// header. A malformed IP or TCP header leaves `other`.
+// head: the frame's first bytes (at most the whole frame); frame_size: the whole. Nothing if it is
+// shorter than an Ethernet header. A malformed IP, TCP or UDP header leaves `other`.
 std::optional<Headers> parse_headers(std::span<const std::byte> head, std::size_t frame_size);
 
-// Where a partial checksum starts and where its result goes, as vnet_hdr wants it. Nothing where there is no TCP, UDP
-// or ICMPv6 header to hold one.
+// Where a partial checksum starts and where its result goes, as vnet_hdr wants it. Nothing where
+// there is no TCP, UDP or ICMPv6 header to hold one.
 struct ChecksumPlace {
   std::uint16_t start = 0;   // from the frame's first byte
   std::uint16_t offset = 0;  // of the field, from start

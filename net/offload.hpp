@@ -1,5 +1,5 @@
-// What a sender left for the receiver to do, or has already done: the meaning that netif's flags and tap's
-// vnet_hdr share.
+// What a sender left for the receiver to do, or has already done: the meaning that netif's flags
+// and tap's vnet_hdr share.
 #pragma once
 
 #include <cstdint>

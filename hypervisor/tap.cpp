@@ -1,0 +1,121 @@
+#include "hypervisor/tap.hpp"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace ringback::hypervisor {
+namespace {
+
+ifreq request_for(const std::string& name) {
+  ifreq request{};
+  std::copy_n(name.data(), std::min(name.size(), sizeof request.ifr_name - 1), request.ifr_name);
+  return request;
+}
+
+Result<void> device_ioctl(unsigned long command, ifreq& request, const std::string& what) {
+  const Descriptor control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!control || ioctl(control.get(), command, &request) != 0) return system_failure(what);
+  return {};
+}
+
+Result<Descriptor> open_queue(const std::string& name) {
+  Descriptor queue(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!queue) {
+    const int code = errno;
+    return system_failure("cannot open /dev/net/tun (is the tun module loaded, and is this run as root?)", code);
+  }
+  ifreq request = request_for(name);
+  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+  if (ioctl(queue.get(), TUNSETIFF, &request) != 0) {
+    const int code = errno;
+    const char* hint = code == EPERM   ? " (it takes root, or CAP_NET_ADMIN in this network namespace)"
+                       : code == EBUSY ? " (another program has it)"
+                       : code == EINVAL ? " (a device of this name and another kind exists)"
+                                        : "";
+    return system_failure(fmt::format("cannot make the tap {}{}", name, hint), code);
+  }
+  return queue;
+}
+
+}  // namespace
+
+Result<Tap> Tap::open(const std::string& name, std::size_t queues) {
+  if (name.empty() || name.size() >= IFNAMSIZ)
+    return failure(EINVAL, fmt::format("a network device's name has 1 to {} characters: \"{}\"", IFNAMSIZ - 1, name));
+  std::vector<Descriptor> descriptors;
+  for (std::size_t i = 0; i < queues; ++i) {
+    auto queue = open_queue(name);
+    if (!queue) return tl::unexpected(queue.error());
+    descriptors.push_back(std::move(*queue));
+  }
+  return Tap(name, std::move(descriptors));
+}
+
+Result<void> Tap::set_active_queues(std::size_t count) {
+  for (; active_ != count; active_ = active_ < count ? active_ + 1 : active_ - 1) {
+    const bool attach = active_ < count;
+    ifreq request{};
+    request.ifr_flags = static_cast<short>(attach ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE);
+    if (ioctl(queues_[attach ? active_ : active_ - 1].get(), TUNSETQUEUE, &request) != 0)
+      return system_failure(fmt::format("cannot set the queues of {} to {}", name_, count));
+  }
+  return {};
+}
+
+Result<void> Tap::set_offload(const net::Abilities& abilities) {
+  unsigned flags = 0;
+  if (abilities.checksum_v4 && abilities.checksum_v6) {
+    flags |= TUN_F_CSUM;
+    if (abilities.gso_v4) flags |= TUN_F_TSO4;
+    if (abilities.gso_v6) flags |= TUN_F_TSO6;
+    if (abilities.gso_v4 || abilities.gso_v6) flags |= TUN_F_TSO_ECN;
+  }
+  if (ioctl(queues_.front().get(), TUNSETOFFLOAD, flags) != 0)
+    return system_failure(fmt::format("cannot set the offloads of {}", name_));
+  return {};
+}
+
+Result<void> Tap::set_mac(const std::array<std::uint8_t, 6>& mac) {
+  ifreq request = request_for(name_);
+  request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+  std::memcpy(request.ifr_hwaddr.sa_data, mac.data(), mac.size());
+  return device_ioctl(SIOCSIFHWADDR, request, fmt::format("cannot set the MAC address of {}", name_));
+}
+
+Result<void> Tap::set_mtu(std::uint32_t mtu) {
+  ifreq request = request_for(name_);
+  request.ifr_mtu = static_cast<int>(mtu);
+  return device_ioctl(SIOCSIFMTU, request, fmt::format("cannot set the MTU of {} to {}", name_, mtu));
+}
+
+Result<void> Tap::set_carrier(bool on) {
+  int carrier = on ? 1 : 0;
+  if (ioctl(queues_.front().get(), TUNSETCARRIER, &carrier) != 0)
+    return system_failure(fmt::format("cannot set the carrier of {}", name_));
+  return {};
+}
+
+Result<void> Tap::set_up(bool up) {
+  ifreq request = request_for(name_);
+  const std::string what = fmt::format("cannot set {} {}", name_, up ? "up" : "down");
+  if (auto got = device_ioctl(SIOCGIFFLAGS, request, what); !got) return got;
+  const int flags = up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP;
+  request.ifr_flags = static_cast<short>(flags);
+  return device_ioctl(SIOCSIFFLAGS, request, what);
+}
+
+Result<void> Tap::set_persistent(bool persistent) {
+  if (ioctl(queues_.front().get(), TUNSETPERSIST, persistent ? 1 : 0) != 0)
+    return system_failure(fmt::format("cannot make {} {}", name_, persistent ? "persistent" : "temporary"));
+  return {};
+}
+
+}  // namespace ringback::hypervisor
