@@ -1,0 +1,52 @@
+// A worker's means of moving bytes: a batch of grant copies that is carried out in one call, and scratch memory for
+// frames that have to be here. One per worker, on its thread.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "backend/frame.hpp"
+#include "hypervisor/grants.hpp"
+#include "ring/rx_plan.hpp"
+
+namespace ringback::backend {
+
+class Copier {
+ public:
+  explicit Copier(hypervisor::GrantUser& grants);
+
+  // Appends copies of the reader's next `size` bytes. If one fails in flush(), the frame is marked as failed when its
+  // sender's grant is to blame, else response (if there is one) gets an error status.
+  void to_grant(FrameReader& from, Frame& frame, hypervisor::GrantEnd to, std::size_t size,
+                ring::RxResponse& response);
+  void to_local(FrameReader& from, Frame& frame, std::byte* to, std::size_t size);
+
+  // Carries out what was appended. Frames, responses and memory named there must still be where they were.
+  void flush();
+
+  // Worker-wide scratch memory; whoever uses it is done with it when he returns.
+  std::span<std::byte> scratch() { return scratch_; }
+  // A second one, for what a receiver has to have done in software.
+  std::span<std::byte> software_scratch() { return software_scratch_; }
+
+ private:
+  struct Owner {
+    Frame* frame;
+    ring::RxResponse* response;
+  };
+  void blame(const hypervisor::Copy& copy, const Owner& owner);
+  bool readable(hypervisor::GrantEnd source);
+
+  hypervisor::GrantUser& grants_;
+  std::vector<hypervisor::Copy> batch_;
+  std::vector<Owner> owners_;  // one for each of batch_
+  std::vector<std::byte> scratch_;
+  std::vector<std::byte> software_scratch_;
+};
+
+// The whole frame in one piece: itself if it is local, else a copy at `to`, which has room for frame.size bytes. Empty if
+// the sender's grants were bad; then the frame is marked.
+std::span<std::byte> linearise(Frame& frame, std::span<std::byte> to, Copier& copier);
+
+}  // namespace ringback::backend

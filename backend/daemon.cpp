@@ -1,0 +1,303 @@
+#include "backend/daemon.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#include "backend/statistics.hpp"
+#include "backend/vif_path.hpp"
+#include "xenstore/key_reader.hpp"
+
+namespace ringback::backend {
+
+using xenstore::BackendAction;
+using xenstore::BackendView;
+using xenstore::VifId;
+using xenstore::XenbusState;
+
+namespace {
+// The token of the watch on all vifs; a vif's own is its path.
+constexpr const char* root_token = "backend";
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers) {
+  auto loop = hypervisor::EventLoop::open();
+  if (!loop) return tl::unexpected(loop.error());
+  auto store = xenstore::Store::open();
+  if (!store) return tl::unexpected(store.error());
+  auto own = store->own_domain();
+  if (!own) return tl::unexpected(own.error());
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(*loop), std::move(*store), *own));
+  if (auto opened = daemon->open(workers); !opened) return tl::unexpected(opened.error());
+  return daemon;
+}
+
+Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store, hypervisor::DomainId own)
+    : loop_(std::move(loop)),
+      store_(std::move(store)),
+      own_(own),
+      root_(fmt::format("/local/domain/{}/backend/vif", own)) {}
+
+Daemon::~Daemon() {
+  devices_.clear();  // vifs leave their workers before these end
+}
+
+Result<void> Daemon::open(std::size_t workers) {
+  if (auto stop = loop_->stop_on_signals(); !stop) return stop;
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  statistics_signal_ = hypervisor::Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  reports_ = hypervisor::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!reports_ || !statistics_signal_) return system_failure("cannot start");
+  for (std::size_t i = 0; i < workers; ++i) {
+    auto worker = Worker::start(reports_.get());
+    if (!worker) return tl::unexpected(worker.error());
+    workers_.push_back(std::move(*worker));
+  }
+  const auto signalled = [this](std::uint32_t) {
+    signalfd_siginfo info;
+    while (::read(statistics_signal_.get(), &info, sizeof info) > 0) log_statistics();
+  };
+  if (auto added = loop_->add(statistics_signal_.get(), EPOLLIN, signalled); !added) return added;
+  if (auto added = loop_->add(reports_.get(), EPOLLIN, [this](std::uint32_t) { worker_reports(); }); !added)
+    return added;
+  if (auto added = loop_->add(store_.fd(), EPOLLIN, [this](std::uint32_t) { store_events(); }); !added)
+    return added;
+  // One watch for all that the toolstack writes; a second one per vif for its frontend's state.
+  return store_.watch(root_, root_token);
+}
+
+Result<void> Daemon::run() {
+  spdlog::info("serving the vifs below {} with {} worker{}", root_, workers_.size(), workers_.size() == 1 ? "" : "s");
+  if (auto ran = loop_->run(); !ran) return ran;
+  if (lost_.code != 0) return tl::unexpected(lost_);
+  log_statistics();
+  return {};
+}
+
+void Daemon::store_events() {
+  while (true) {
+    const auto event = store_.next_event();
+    if (!event) {
+      lost_ = event.error();
+      loop_->remove(store_.fd());
+      return loop_->stop();
+    }
+    if (!*event) return;
+    const auto& [path, token] = **event;
+    const bool ours = token == root_token;
+    const std::string_view below = ours ? std::string_view(path).substr(std::min(path.size(), root_.size() + 1)) : token;
+    if (const auto id = vif_of(below))
+      look_at(*id);
+    else if (ours)
+      scan();
+  }
+}
+
+// The whole tree, or a domain's part of it, was made or removed at once.
+void Daemon::scan() {
+  std::vector<VifId> known;
+  for (const auto& [id, device] : devices_) known.push_back(id);
+  for (const VifId id : known) look_at(id);
+  const auto domains = store_.list(root_);
+  if (!domains) return;
+  for (const auto& domain : *domains) {
+    const auto handles = store_.list(root_ + "/" + domain);
+    if (!handles) continue;
+    for (const auto& handle : *handles) {
+      if (const auto id = vif_of(domain + "/" + handle)) look_at(*id);
+    }
+  }
+}
+
+Result<BackendView> Daemon::view(const Device& device) {
+  BackendView seen;
+  const auto read = [this](const std::string& path) { return store_.read(path); };
+  const auto backend_state = read(device.backend + "/state");
+  const auto online = read(device.backend + "/online");
+  const auto hotplug = read(device.backend + "/hotplug-status");
+  const auto frontend_state = read(device.frontend + "/state");
+  for (const auto* value : {&backend_state, &online, &hotplug, &frontend_state})
+    if (!*value) return tl::unexpected(value->error());
+  seen.backend_exists = backend_state->has_value();
+  seen.frontend_exists = frontend_state->has_value();
+  seen.backend_state = xenstore::parse_xenbus_state(*backend_state);
+  seen.frontend_state = xenstore::parse_xenbus_state(*frontend_state);
+  seen.online = *online != "0";
+  seen.hotplug_connected = *hotplug == "connected";
+  return seen;
+}
+
+void Daemon::look_at(VifId id) {
+  const std::string backend = xenstore::backend_path(own_, id);
+  auto found = devices_.find(id);
+  if (found == devices_.end()) {
+    const auto frontend = store_.read(backend + "/frontend");
+    if (!frontend || !*frontend) return;  // not there, or not yet complete
+    found = devices_.emplace(id, Device{.backend = backend, .frontend = **frontend, .handshake = {}, .vif = {}, .error = {}}).first;
+    // Fires at once, so the device is looked at again with whatever happened in between.
+    if (auto watched = store_.watch(found->second.frontend + "/state", path_of(id)); !watched)
+      spdlog::error("{}: {}", xenstore::device_name(id), watched.error().what);
+  }
+  Device& device = found->second;
+  const auto seen = view(device);
+  if (!seen) return spdlog::error("{}: {}", xenstore::device_name(id), seen.error().what);
+  act(id, device, device.handshake.see(*seen));
+  if (device.handshake.state() == xenstore::BackendHandshake::State::gone) {
+    store_.unwatch(device.frontend + "/state", path_of(id));
+    devices_.erase(found);
+  }
+}
+
+void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
+  const std::string name = xenstore::device_name(id);
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    const auto follow = [&](std::vector<BackendAction> more) {
+      actions.insert(actions.end(), more.begin(), more.end());
+    };
+    switch (actions[i]) {
+      case BackendAction::offer:
+        if (auto offered = offer(id, device); !offered) {
+          report(id, device, offered.error().what);
+          follow(device.handshake.condemn());
+        }
+        break;
+      case BackendAction::connect: {
+        const auto connected = connect(device);
+        if (connected)
+          spdlog::info("{}: connected", name);
+        else
+          report(id, device, connected.error().what);
+        follow(device.handshake.connect_done(connected.has_value()));
+        break;
+      }
+      case BackendAction::announce:
+        if (device.vif) device.vif->set_carrier(true);
+        say(device, XenbusState::connected);
+        break;
+      case BackendAction::disconnect:
+        if (device.vif && device.vif->connected()) {
+          device.vif->set_carrier(false);
+          device.vif->disconnect();
+          spdlog::info("{}: disconnected; {}", name, summary(device.vif->statistics()));
+        }
+        break;
+      case BackendAction::say_closing:
+        say(device, XenbusState::closing);
+        break;
+      case BackendAction::say_closed:
+        say(device, XenbusState::closed);
+        break;
+      case BackendAction::forget:
+        device.vif.reset();
+        spdlog::info("{}: gone", name);
+        break;
+    }
+  }
+}
+
+Result<void> Daemon::offer(VifId id, Device& device) {
+  auto keys = xenstore::read_directory(store_, device.backend);
+  if (!keys) return tl::unexpected(keys.error());
+  auto config = xenstore::parse_vif_config(id, *keys);
+  if (!config) return tl::unexpected(config.error());
+
+  if (!device.vif) {
+    auto vif = std::make_unique<Vif>(*config, workers_);
+    if (config->port == xenstore::PortKind::software_switch) {
+      vif->join(switch_named(config->switch_name));
+    } else if (auto made = vif->make_tap(); !made) {
+      return made;
+    }
+    device.vif = std::move(vif);
+  }
+  xenstore::BackendFeatures features;
+  features.max_queues = config->max_queues;
+  spdlog::info("{}: offered to domain {}, {}", xenstore::device_name(id), id.domain,
+               config->port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config->switch_name);
+  // The device is there before InitWait is: the toolstack runs its script on it then (note 31). A node that has vanished
+  // is not made again (note 35).
+  return store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
+    auto exists = transaction.read(device.backend + "/state");
+    if (!exists) return tl::unexpected(exists.error());
+    if (!*exists) return {};
+    for (const auto& [key, value] : print(features)) {
+      if (auto written = transaction.write(device.backend + "/" + key, value); !written) return written;
+    }
+    return transaction.write(device.backend + "/state",
+                             std::to_string(static_cast<int>(XenbusState::init_wait)));
+  });
+}
+
+Result<void> Daemon::connect(Device& device) {
+  if (!device.vif) return failure(EINVAL, "the vif was never offered");
+  auto keys = xenstore::read_directory(store_, device.frontend);
+  if (!keys) return tl::unexpected(keys.error());
+  auto frontend = xenstore::parse_frontend_keys(*keys, device.vif->config().max_queues);
+  if (!frontend) return tl::unexpected(frontend.error());
+  return device.vif->connect(*frontend);
+}
+
+// Writes our state, unless the device has vanished: it is never made again (note 35).
+void Daemon::say(Device& device, XenbusState state) {
+  const std::string path = device.backend + "/state";
+  const auto said = store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
+    auto exists = transaction.read(path);
+    if (!exists) return tl::unexpected(exists.error());
+    if (!*exists) return {};
+    return transaction.write(path, std::to_string(static_cast<int>(state)));
+  });
+  if (!said) spdlog::error("{}", said.error().what);
+}
+
+// Where an operator looks: the log, and the device's error node.
+void Daemon::report(VifId id, Device& device, const std::string& what) {
+  device.error = what;
+  spdlog::error("{}: {}", xenstore::device_name(id), what);
+  const auto written = store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
+    auto exists = transaction.read(device.backend + "/state");
+    if (!exists) return tl::unexpected(exists.error());
+    if (!*exists) return {};
+    return transaction.write(device.backend + "/error", what);
+  });
+  if (!written) spdlog::error("{}", written.error().what);
+}
+
+void Daemon::worker_reports() {
+  std::uint64_t count;
+  [[maybe_unused]] const auto got = ::read(reports_.get(), &count, sizeof count);
+  for (const auto& worker : workers_) {
+    while (const auto told = worker->next_report()) {
+      for (auto& [id, device] : devices_) {
+        if (!device.vif || !device.vif->owns(told->queue)) continue;
+        report(id, device, fmt::format("the guest broke the protocol: {}", told->reason));
+        act(id, device, device.handshake.condemn());
+        break;
+      }
+    }
+  }
+}
+
+void Daemon::log_statistics() const {
+  for (const auto& [id, device] : devices_) {
+    if (device.vif) spdlog::info("{}: statistics {}", xenstore::device_name(id), summary(device.vif->statistics()));
+  }
+}
+
+std::shared_ptr<SoftwareSwitch> Daemon::switch_named(const std::string& name) {
+  if (auto known = switches_[name].lock()) return known;
+  auto made = std::make_shared<SoftwareSwitch>(name, [this] { synchronise(); });
+  switches_[name] = made;
+  return made;
+}
+
+void Daemon::synchronise() {
+  for (const auto& worker : workers_) worker->call({});
+}
+
+}  // namespace ringback::backend

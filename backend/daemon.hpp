@@ -1,0 +1,66 @@
+// The control thread: finds vifs in xenstore, walks each through its handshake, and gives their queues to the workers.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "backend/switch/software_switch.hpp"
+#include "backend/vif.hpp"
+#include "backend/worker.hpp"
+#include "hypervisor/event_loop.hpp"
+#include "xenstore/handshake.hpp"
+#include "xenstore/store.hpp"
+
+namespace ringback::backend {
+
+class Daemon {
+ public:
+  // workers: 1 or more threads. An Error if there is no store, no hypervisor, or no right to use them.
+  static Result<std::unique_ptr<Daemon>> start(std::size_t workers);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // Until SIGINT or SIGTERM; an Error if the store is lost.
+  Result<void> run();
+
+ private:
+  struct Device {
+    std::string backend;   // BE
+    std::string frontend;  // FE
+    xenstore::BackendHandshake handshake;
+    std::unique_ptr<Vif> vif;  // from offer to forget
+    std::string error;         // the last one, as it stands in the error node
+  };
+
+  Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store, hypervisor::DomainId own);
+  Result<void> open(std::size_t workers);
+
+  void store_events();
+  void worker_reports();
+  void scan();
+  void look_at(xenstore::VifId id);
+  Result<xenstore::BackendView> view(const Device& device);
+  void act(xenstore::VifId id, Device& device, std::vector<xenstore::BackendAction> actions);
+  Result<void> offer(xenstore::VifId id, Device& device);
+  Result<void> connect(Device& device);
+  void say(Device& device, xenstore::XenbusState state);
+  void report(xenstore::VifId id, Device& device, const std::string& what);
+  void log_statistics() const;
+  std::shared_ptr<SoftwareSwitch> switch_named(const std::string& name);
+  void synchronise();
+
+  std::unique_ptr<hypervisor::EventLoop> loop_;
+  xenstore::Store store_;
+  const hypervisor::DomainId own_;
+  const std::string root_;  // of all BE
+  hypervisor::Descriptor reports_;
+  hypervisor::Descriptor statistics_signal_;
+  Vif::Workers workers_;
+  std::map<std::string, std::weak_ptr<SoftwareSwitch>> switches_;
+  std::map<xenstore::VifId, Device> devices_;
+  Error lost_;
+};
+
+}  // namespace ringback::backend

@@ -1,0 +1,177 @@
+#include "backend/queue.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace ringback::backend {
+
+using ring::TxChain;
+using ring::TxVerdict;
+
+Result<std::unique_ptr<Queue>> Queue::connect(const Config& config, Port& port,
+                                              hypervisor::EventChannels& events,
+                                              hypervisor::GrantUser& grants) {
+  constexpr auto rw = hypervisor::Access::read_write;
+  auto tx_pages = grants.map(config.guest, {&config.keys.tx_ring_ref, 1}, rw);
+  if (!tx_pages) return failure(tx_pages.error().code, "tx-ring-ref: " + tx_pages.error().what);
+  auto rx_pages = grants.map(config.guest, {&config.keys.rx_ring_ref, 1}, rw);
+  if (!rx_pages) return failure(rx_pages.error().code, "rx-ring-ref: " + rx_pages.error().what);
+  const auto tx = ring::TxBackRing::attach(tx_pages->bytes());
+  const auto rx = ring::RxBackRing::attach(rx_pages->bytes());
+  if (!tx || !rx)
+    return failure(EPROTO, fmt::format("the {} ring of queue {} claims more requests than it has slots",
+                                       tx ? "rx" : "tx", config.index));
+
+  std::unique_ptr<Queue> queue(new Queue(config, port, events, std::move(*tx_pages), std::move(*rx_pages), *tx));
+  const auto bind = [&](hypervisor::Port remote) { return events.bind_interdomain(config.guest, remote); };
+  auto tx_channel = bind(config.keys.tx_event_channel);
+  if (!tx_channel) return tl::unexpected(tx_channel.error());
+  queue->tx_channel_ = queue->rx_channel_ = *tx_channel;
+  if (config.keys.rx_event_channel != config.keys.tx_event_channel) {
+    auto rx_channel = bind(config.keys.rx_event_channel);
+    if (!rx_channel) return tl::unexpected(rx_channel.error());
+    queue->rx_channel_ = *rx_channel;
+  }
+  queue->sink_ =
+      std::make_unique<RxSink>(config.guest, *rx, events, queue->rx_channel_, config.abilities);
+  // The guest may have missed an event of a backend before this one (tests/models/restart.pml).
+  events.notify(queue->tx_channel_);
+  if (queue->rx_channel_ != queue->tx_channel_) events.notify(queue->rx_channel_);
+  return queue;
+}
+
+Queue::~Queue() {
+  if (rx_channel_ != tx_channel_) events_.unbind(rx_channel_);
+  if (tx_channel_ != 0) events_.unbind(tx_channel_);
+}
+
+bool Queue::serve(Copier& copier) {
+  if (broken_ != nullptr) return false;
+  // Both directions are served every time: none starves the other.
+  const bool more_tx = serve_tx(copier);
+  const bool more_rx = serve_rx(copier);
+  return broken_ == nullptr && (more_tx || more_rx);
+}
+
+bool Queue::serve_tx(Copier& copier) {
+  if (!guest_sent_) return false;
+  const auto available = tx_.unconsumed();
+  if (!available) {
+    broken_ = "its tx ring's req_prod is further ahead than the ring is long";
+    return false;
+  }
+  if (*available > 0) {
+    const std::size_t count = read_burst(*available);
+    copy_heads(count, copier);
+    if (frame_count_ > 0)
+      port_.send({frames_.data(), frame_count_}, config_.index, copier, tx_counters_);
+    answer(count);
+    if (tx_.publish()) events_.notify(tx_channel_);
+    if (broken_ != nullptr) return false;
+  }
+  if (tx_.final_check()) return true;
+  guest_sent_ = false;
+  events_.unmask(tx_channel_);  // late EOI: only when the ring is drained (XSA-332)
+  return false;
+}
+
+bool Queue::serve_rx(Copier& copier) {
+  // With one event channel for both, it stays masked while the tx ring is busy, so the rx ring is looked at each time.
+  const bool shared = rx_channel_ == tx_channel_;
+  if (guest_posted_ || (shared && guest_sent_)) {
+    guest_posted_ = false;
+    sink_->drain(copier);
+    if (!shared) events_.unmask(rx_channel_);
+  }
+  if (sink_->broken()) {
+    broken_ = "its rx ring's req_prod is further ahead than the ring is long";
+    return false;
+  }
+  // While frames wait for the guest the port keeps its own: nothing is read only to be dropped.
+  if (!port_readable_ || sink_->congested()) return false;
+  port_readable_ = port_.receive(config_.index, *sink_, copier);
+  return port_readable_ && !sink_->congested();
+}
+
+// Copies the requests once, then cuts them into chains; returns how many chains.
+std::size_t Queue::read_burst(ring::Index available) {
+  const std::size_t looked_at = std::min<std::size_t>(available, window);
+  for (std::size_t i = 0; i < looked_at; ++i) requests_[i] = tx_.request(static_cast<ring::Index>(i));
+  std::size_t count = 0;
+  std::size_t next = 0;
+  while (count < burst_size && next < looked_at) {
+    TxChain& chain = chains_[count];
+    const std::size_t left = looked_at - next;
+    // A chain cut by the window is for the next burst; one cut by the producer index is a fault.
+    if (count > 0 && left < 2 * ring::max_tx_slots && looked_at < available) break;
+    chain = ring::read_tx_chain({requests_.data() + next, left});
+    if (chain.verdict == TxVerdict::fatal) {
+      broken_ = describe(chain.fault);
+      break;
+    }
+    next += chain.slots;
+    ++count;
+  }
+  return count;
+}
+
+// Brings the first bytes of every good frame into private memory: nothing is decided on bytes that the guest can
+// still change. A frame's pieces then start behind its head.
+void Queue::copy_heads(std::size_t count, Copier& copier) {
+  frame_count_ = 0;
+  for (std::size_t c = 0; c < count; ++c) {
+    TxChain& chain = chains_[c];
+    if (chain.verdict == TxVerdict::error) tx_counters_.drop(Drop::malformed);
+    if (chain.verdict != TxVerdict::frame) continue;
+    Frame& frame = frames_[frame_count_];
+    frame = {.head = {},
+             .rest = chain.view(),
+             .domain = config_.guest,
+             .size = chain.size,
+             .offload = chain.offload,
+             .failed = false};
+    const std::size_t size = std::min<std::size_t>(chain.size, net::head_size);
+    std::byte* head = heads_.get() + frame_count_ * net::head_size;
+    FrameReader reader(frame);
+    copier.to_local(reader, frame, head, size);
+    frame.head = {head, size};
+    ++frame_count_;
+
+    std::size_t skip = size;
+    std::size_t first = 0;
+    for (; skip > 0 && skip >= chain.pieces[first].size; ++first) skip -= chain.pieces[first].size;
+    if (skip > 0) {
+      chain.pieces[first].offset = static_cast<std::uint16_t>(chain.pieces[first].offset + skip);
+      chain.pieces[first].size = static_cast<std::uint16_t>(chain.pieces[first].size - skip);
+    }
+    frame.rest = chain.view().subspan(first);
+  }
+  copier.flush();
+}
+
+void Queue::answer(std::size_t count) {
+  std::size_t frame = 0;
+  ring::Index first = 0;
+  for (std::size_t c = 0; c < count; ++c) {
+    const TxChain& chain = chains_[c];
+    bool good = chain.verdict != TxVerdict::error;
+    if (chain.verdict == TxVerdict::frame) good = !frames_[frame++].failed;
+    // A multicast list is only kept once multicast control is offered.
+    if (chain.verdict == TxVerdict::multicast) good = false;
+    answer_chain(chain, first, good ? NETIF_RSP_OKAY : NETIF_RSP_ERROR);
+    first += chain.slots;
+  }
+}
+
+// One response per slot, in order; extras are answered RSP_NULL (netif.h).
+void Queue::answer_chain(const TxChain& chain, ring::Index first, std::int16_t status) {
+  tx_.consume(chain.slots);
+  for (ring::Index i = 0; i < chain.slots; ++i) {
+    const bool extra = i > 0 && i <= chain.extras;
+    const std::uint16_t id = extra ? std::uint16_t{0} : requests_[first + i].id;
+    tx_.respond({.id = id, .status = extra ? std::int16_t{NETIF_RSP_NULL} : status});
+  }
+}
+
+}  // namespace ringback::backend

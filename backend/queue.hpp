@@ -1,0 +1,100 @@
+// One queue of a vif: the guest's pair of rings, served by one worker.
+//
+//   serve():  tx ring -> chains -> heads copied -> Frames -> port.send() -> responses -> one event
+//             port.receive() -> RxSink -> rx ring
+//
+// Read this file's queue.cpp from serve() down to follow a frame. Made, served and destroyed on its worker's thread; only its
+// sink() is shared, with the workers of those who send to it.
+#pragma once
+
+#include <memory>
+
+#include "backend/port/port.hpp"
+#include "backend/rx_sink.hpp"
+#include "hypervisor/event_channels.hpp"
+#include "hypervisor/grants.hpp"
+#include "xenstore/vif_keys.hpp"
+
+namespace ringback::backend {
+
+class Queue {
+ public:
+  struct Config {
+    hypervisor::DomainId guest;
+    std::size_t index;  // 0.. within its vif
+    xenstore::QueueKeys keys;
+    net::Abilities abilities;
+  };
+
+  // Maps the rings and binds the event channels that the guest's keys name. port, events and grants outlive the queue.
+  static Result<std::unique_ptr<Queue>> connect(const Config& config, Port& port,
+                                                hypervisor::EventChannels& events,
+                                                hypervisor::GrantUser& grants);
+  ~Queue();
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+
+  hypervisor::Port tx_event_channel() const { return tx_channel_; }
+  hypervisor::Port rx_event_channel() const { return rx_channel_; }
+  int port_fd() const { return port_.fd(config_.index); }
+
+  // What has been signalled since the last serve().
+  void guest_sent() { guest_sent_ = true; }
+  void guest_posted() { guest_posted_ = true; }
+  void port_readable() { port_readable_ = true; }
+
+  // One burst in each direction that has been signalled. True: come back, there is more. False: safe to sleep, the rings
+  // are armed. Once broken() it does nothing.
+  bool serve(Copier& copier);
+
+  // Why the guest was found to be broken or hostile; nullptr while it behaves.
+  const char* broken() const { return broken_; }
+
+  RxSink& sink() { return *sink_; }
+  const Counters& tx_counters() const { return tx_counters_; }
+
+ private:
+  Queue(const Config& config, Port& port, hypervisor::EventChannels& events,
+        hypervisor::Mapping tx_pages, hypervisor::Mapping rx_pages, ring::TxBackRing tx)
+      : config_(config),
+        port_(port),
+        events_(events),
+        tx_pages_(std::move(tx_pages)),
+        rx_pages_(std::move(rx_pages)),
+        tx_(tx) {}
+
+  bool serve_tx(Copier& copier);
+  bool serve_rx(Copier& copier);
+  std::size_t read_burst(ring::Index available);
+  void copy_heads(std::size_t count, Copier& copier);
+  void answer(std::size_t count);
+  void answer_chain(const ring::TxChain& chain, ring::Index first, std::int16_t status);
+
+  // A ring of one page holds so many; of a longer one, so many are looked at in one burst.
+  static constexpr std::size_t window = 256;
+
+  const Config config_;
+  Port& port_;
+  hypervisor::EventChannels& events_;
+  hypervisor::Mapping tx_pages_;
+  hypervisor::Mapping rx_pages_;
+  ring::TxBackRing tx_;
+  hypervisor::Port tx_channel_ = 0;
+  hypervisor::Port rx_channel_ = 0;
+  std::unique_ptr<RxSink> sink_;
+
+  bool guest_sent_ = true;  // scan once after attaching: an event may have been lost before (tests/models/restart.pml)
+  bool guest_posted_ = true;
+  bool port_readable_ = true;
+  const char* broken_ = nullptr;
+
+  // The burst in hand: its requests, their chains, and the frames of the good ones.
+  std::array<ring::TxRequest, window> requests_;
+  std::array<ring::TxChain, burst_size> chains_;
+  std::array<Frame, burst_size> frames_;
+  std::size_t frame_count_ = 0;
+  std::unique_ptr<std::byte[]> heads_ = std::make_unique<std::byte[]>(burst_size * net::head_size);
+  Counters tx_counters_;
+};
+
+}  // namespace ringback::backend

@@ -1,0 +1,164 @@
+#include "backend/queue.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "backend/test_guest.hpp"
+
+using namespace ringback;
+using namespace ringback::backend;
+
+namespace {
+
+// A port that keeps what it is sent.
+class RecordingPort final : public Port {
+ public:
+  void send(std::span<Frame> burst, std::size_t, Copier& copier, Counters& counters) override {
+    for (Frame& frame : burst) {
+      if (frame.failed) continue;
+      Bytes memory(frame.size);
+      const auto whole = linearise(frame, memory, copier);
+      if (frame.failed) continue;
+      received.emplace_back(whole.begin(), whole.end());
+      offloads.push_back(frame.offload);
+      counters.delivered(frame.size);
+    }
+  }
+  std::vector<Bytes> received;
+  std::vector<net::Offload> offloads;
+};
+
+struct World {
+  explicit World(net::Abilities abilities = TestGuest::all(), std::size_t buffers = 256)
+      : guest(hypervisor, 1, buffers),
+        events(hypervisor.event_channels(0)),
+        grants(hypervisor.grant_user(0)),
+        copier(*grants),
+        queue(Queue::connect(guest.config(abilities), port, *events, *grants).value()) {}
+
+  void serve() {
+    queue->guest_sent();
+    queue->guest_posted();
+    while (queue->serve(copier)) {
+    }
+  }
+
+  hypervisor::Simulated hypervisor;
+  TestGuest guest;
+  std::unique_ptr<hypervisor::EventChannels> events;
+  std::unique_ptr<hypervisor::GrantUser> grants;
+  RecordingPort port;
+  Copier copier;
+  std::unique_ptr<Queue> queue;
+};
+
+}  // namespace
+
+TEST_CASE("frames of every size reach the port with the bytes that the guest sent") {
+  World world;
+  std::mt19937 random(2);
+  for (std::size_t size = 14; size <= 65535; size += 1 + random() % 97) {
+    const Bytes frame = test_frame(2, 1, size, static_cast<std::uint8_t>(size));
+    world.guest.send(frame);
+    world.serve();
+    REQUIRE(world.port.received.size() == 1);
+    REQUIRE(world.port.received.front() == frame);
+    world.port.received.clear();
+    for (const auto& response : world.guest.tx_responses()) REQUIRE(response.status == NETIF_RSP_OKAY);
+  }
+}
+
+TEST_CASE("headers split over many tiny slots reach the port whole") {
+  World world;
+  const Bytes frame = test_frame(2, 1, 300);
+  world.guest.send(frame, {}, 17);
+  world.serve();
+  REQUIRE(world.port.received.size() == 1);
+  CHECK(world.port.received.front() == frame);
+}
+
+TEST_CASE("an unreadable grant costs its own frame only and is answered with an error") {
+  World world;
+  const Bytes good = test_frame(2, 1, 9000);
+  world.guest.send(good);
+  world.guest.send({{12345, 0, 1000}});
+  // The head is fine; what comes behind it is not.
+  const Bytes head = test_frame(2, 1, 4096);
+  std::memcpy(world.guest.tx_pages.page(200).data(), head.data(), head.size());
+  world.guest.send({{world.guest.tx_pages.refs()[200], 0, 4096}, {12345, 0, 1000}});
+  world.guest.send(good);
+  world.serve();
+  CHECK(world.port.received == std::vector<Bytes>{good, good});
+  const auto responses = world.guest.tx_responses();
+  REQUIRE(responses.size() == 9);
+  const std::vector<int> expected = {0, 0, 0, -1, -1, -1, 0, 0, 0};
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(responses[i].status == expected[i]);
+  CHECK(world.queue->broken() == nullptr);
+}
+
+TEST_CASE("a GSO frame's extra is answered RSP_NULL behind the first response") {
+  World world;
+  world.guest.send(test_frame(2, 1, 6000), {net::Checksum::partial, net::Gso::tcpv4, 1448});
+  world.serve();
+  const auto responses = world.guest.tx_responses();
+  REQUIRE(responses.size() == 3);
+  CHECK(responses[0].status == NETIF_RSP_OKAY);
+  CHECK(responses[1].status == NETIF_RSP_NULL);
+  CHECK(responses[2].status == NETIF_RSP_OKAY);
+  REQUIRE(world.port.offloads.size() == 1);
+  CHECK(world.port.offloads.front() == net::Offload{net::Checksum::partial, net::Gso::tcpv4, 1448});
+}
+
+TEST_CASE("a guest that lies about req_prod is found out and served no more") {
+  World world;
+  ring::SharedRing<ring::TxRequest, ring::TxResponse> raw(world.guest.rings.page(0));
+  raw.publish_req_prod(1000);
+  world.serve();
+  REQUIRE(world.queue->broken() != nullptr);
+  CHECK(std::string(world.queue->broken()).find("req_prod") != std::string::npos);
+  CHECK(world.guest.tx_responses().empty());
+}
+
+TEST_CASE("a slot that crosses its page is fatal and what came before it is still sent") {
+  World world;
+  const Bytes good = test_frame(2, 1, 100);
+  world.guest.send(good);
+  world.guest.send({{world.guest.tx_pages.refs()[0], 4000, 200}});
+  world.serve();
+  CHECK(world.port.received == std::vector<Bytes>{good});
+  CHECK(world.queue->broken() != nullptr);
+}
+
+TEST_CASE("one event tells the guest of a whole burst of responses") {
+  World world;
+  world.serve();
+  const auto before = world.hypervisor.notifications(1, world.guest.tx_port);
+  world.guest.tx.final_check();
+  for (int i = 0; i < 60; ++i) world.guest.send(test_frame(2, 1, 64));
+  world.serve();
+  CHECK(world.guest.tx_responses().size() == 60);
+  CHECK(world.hypervisor.notifications(1, world.guest.tx_port) == before + 1);
+}
+
+TEST_CASE("a queue that has gone leaves no mapping and its ports can be bound again") {
+  World world;
+  CHECK(world.hypervisor.mappings() == 2);
+  world.queue.reset();
+  CHECK(world.hypervisor.mappings() == 0);
+  CHECK(Queue::connect(world.guest.config(), world.port, *world.events, *world.grants));
+}
+
+TEST_CASE("a ring ref that was never granted is refused with its name") {
+  hypervisor::Simulated hypervisor;
+  TestGuest guest(hypervisor, 1);
+  const auto events = hypervisor.event_channels(0);
+  const auto grants = hypervisor.grant_user(0);
+  RecordingPort port;
+  auto config = guest.config();
+  config.keys.rx_ring_ref = 4711;
+  const auto queue = Queue::connect(config, port, *events, *grants);
+  REQUIRE_FALSE(queue);
+  CHECK(queue.error().what.find("rx-ring-ref") != std::string::npos);
+  CHECK(hypervisor.mappings() == 0);
+}

@@ -1,0 +1,190 @@
+#include "backend/rx_sink.hpp"
+
+#include "net/checksum.hpp"
+#include "net/segment.hpp"
+
+namespace ringback::backend {
+
+using net::Checksum;
+using net::Gso;
+
+namespace {
+// TCP goes no lower (Linux's TCP_MIN_SND_MSS), and a hostile sender must not make 65,000 frames of one.
+constexpr std::uint16_t smallest_segment = 48;
+}  // namespace
+
+void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
+  const std::lock_guard lock(mutex_);
+  for (Frame* frame : frames) {
+    if (takes(*frame))
+      deliver_one(*frame, copier);
+    else
+      deliver_in_software(*frame, copier);
+  }
+  finish(copier);
+}
+
+void RxSink::drain(Copier& copier) {
+  const std::lock_guard lock(mutex_);
+  while (!backlog_.empty()) {
+    std::size_t moved = 0;
+    std::array<Frame, burst_size> frames;  // outlive the copies that name them
+    while (moved < std::min(backlog_.size(), burst_size)) {
+      Held& held = backlog_[moved];
+      Frame& frame = frames[moved];
+      frame.head = held.bytes;
+      frame.size = static_cast<std::uint32_t>(held.bytes.size());
+      frame.offload = held.offload;
+      if (!place(frame, copier)) break;
+      ++moved;
+    }
+    finish(copier);
+    if (moved == 0) return;
+    for (; moved > 0; --moved) {
+      backlog_bytes_ -= backlog_.front().bytes.size();
+      spare_.push_back(std::move(backlog_.front().bytes));
+      backlog_.pop_front();
+    }
+  }
+}
+
+bool RxSink::congested() {
+  const std::lock_guard lock(mutex_);
+  return !backlog_.empty();
+}
+
+bool RxSink::broken() {
+  const std::lock_guard lock(mutex_);
+  return broken_;
+}
+
+// Whether the guest takes the frame as it is.
+bool RxSink::takes(const Frame& frame) const {
+  if (frame.offload.gso == Gso::tcpv4 && !abilities_.gso_v4) return false;
+  if (frame.offload.gso == Gso::tcpv6 && !abilities_.gso_v6) return false;
+  if (frame.offload.checksum != Checksum::partial) return true;
+  if (abilities_.checksum_v4 && abilities_.checksum_v6) return true;
+  const auto headers = net::parse_headers(frame.head, frame.size);
+  const bool v6 = headers && headers->network == net::Headers::Network::ipv6;
+  return v6 ? abilities_.checksum_v6 : abilities_.checksum_v4;
+}
+
+void RxSink::deliver_one(Frame& frame, Copier& copier) {
+  if (frame.size > ring::max_rx_size || (frame.size > ring::page_size && !abilities_.scatter_gather))
+    return counters_.drop(Drop::too_big);
+  if (broken_) return counters_.drop(Drop::no_receiver);
+  // Behind a backlog there is no overtaking.
+  if (!backlog_.empty() || !place(frame, copier)) hold(frame, copier);
+}
+
+void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
+  finish(copier);  // what is placed may still use the scratch memory
+  const auto memory = copier.software_scratch();
+  if (frame.size > ring::max_rx_size) return counters_.drop(Drop::too_big);
+  // A place of its own also for a local frame: another receiver may still want it unfinished.
+  FrameReader reader(frame);
+  copier.to_local(reader, frame, memory.data(), frame.size);
+  copier.flush();
+  if (frame.failed) return counters_.drop(Drop::bad_grant);
+  const auto whole = memory.first(frame.size);
+
+  Frame part;
+  part.offload.checksum = Checksum::verified;
+  if (frame.offload.gso == Gso::none) {
+    if (!net::finish_checksum(whole)) return counters_.drop(Drop::bad_headers);
+    part.head = whole;
+    part.size = frame.size;
+    deliver_one(part, copier);
+    return finish(copier);
+  }
+  net::Segmenter segmenter(whole, frame.offload.gso_size);
+  if (!segmenter.valid() || frame.offload.gso_size < smallest_segment) return counters_.drop(Drop::bad_headers);
+  const auto room = memory.subspan(ring::max_rx_size);
+  while (!segmenter.done()) {
+    std::size_t used = 0;
+    std::array<Frame, burst_size> parts;
+    for (std::size_t i = 0; i < parts.size() && !segmenter.done(); ++i) {
+      if (segmenter.next_size() > room.size() - used) break;
+      part.size = static_cast<std::uint32_t>(segmenter.write_next(room.subspan(used)));
+      part.head = room.subspan(used, part.size);
+      used += part.size;
+      parts[i] = part;
+      deliver_one(parts[i], copier);
+    }
+    finish(copier);
+  }
+}
+
+// Reserves slots and appends the copies; false if the guest has not posted enough. Then it will notify when it has.
+bool RxSink::place(Frame& frame, Copier& copier) {
+  const ring::Index needed = ring::rx_slots(frame.size, frame.offload);
+  if (!has_slots(needed)) return false;
+  if (placed_ == plans_.size()) finish(copier);
+  std::array<ring::RxRequest, ring::max_rx_slots> requests;
+  for (ring::Index i = 0; i < needed; ++i) requests[i] = ring_.request(i);
+  ring_.consume(needed);
+  sizes_[placed_] = frame.size;
+  ring::RxPlan& plan = plans_[placed_++];
+  plan = ring::plan_rx(frame.size, frame.offload, {requests.data(), needed});
+  FrameReader reader(frame);
+  for (std::size_t i = 0; i < plan.copy_count; ++i) {
+    const ring::RxCopy& copy = plan.copies[i];
+    copier.to_grant(reader, frame, {guest_, copy.gref, 0}, copy.size, plan.responses[copy.response]);
+  }
+  return true;
+}
+
+bool RxSink::has_slots(ring::Index needed) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto available = ring_.unconsumed();
+    if (!available) {
+      broken_ = true;
+      return false;
+    }
+    if (*available >= needed) return true;
+    if (!ring_.final_check(needed)) return false;
+  }
+  return false;
+}
+
+void RxSink::hold(Frame& frame, Copier& copier) {
+  if (backlog_bytes_ + frame.size > backlog_limit) return counters_.drop(Drop::full);
+  finish(copier);
+  Held held;
+  if (!spare_.empty()) {
+    held.bytes = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  held.bytes.resize(frame.size);
+  FrameReader reader(frame);
+  copier.to_local(reader, frame, held.bytes.data(), frame.size);
+  copier.flush();
+  if (frame.failed) {
+    spare_.push_back(std::move(held.bytes));
+    return counters_.drop(Drop::bad_grant);
+  }
+  held.offload = frame.offload;
+  backlog_bytes_ += frame.size;
+  backlog_.push_back(std::move(held));
+}
+
+// Carries out the copies, then answers, publishes and notifies once for all that was placed.
+void RxSink::finish(Copier& copier) {
+  if (placed_ == 0) return;
+  copier.flush();
+  for (std::size_t i = 0; i < placed_; ++i) {
+    bool good = true;
+    for (std::size_t r = 0; r < plans_[i].response_count; ++r) {
+      ring_.respond(plans_[i].responses[r]);
+      good = good && plans_[i].responses[r].status >= 0;
+    }
+    if (good)
+      counters_.delivered(sizes_[i]);
+    else
+      counters_.drop(Drop::bad_receiver);
+  }
+  placed_ = 0;
+  if (ring_.publish()) events_.notify(port_);
+}
+
+}  // namespace ringback::backend

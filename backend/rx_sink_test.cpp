@@ -1,0 +1,201 @@
+#include "backend/rx_sink.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "backend/test_guest.hpp"
+#include "net/checksum.hpp"
+
+using namespace ringback;
+using namespace ringback::backend;
+
+namespace {
+
+struct World {
+  explicit World(net::Abilities abilities = TestGuest::all(), std::size_t buffers = 256)
+      : guest(hypervisor, 1, buffers),
+        events(hypervisor.event_channels(0)),
+        grants(hypervisor.grant_user(0)),
+        copier(*grants),
+        rx_pages(grants->map(1, {&guest.rings.refs()[1], 1}, hypervisor::Access::read_write).value()),
+        port(events->bind_interdomain(1, guest.rx_port).value()),
+        sink(1, *ring::RxBackRing::attach(rx_pages.bytes()), *events, port, abilities) {}
+
+  void deliver(Bytes& bytes, const net::Offload& offload = {}) {
+    Frame frame{.head = bytes,
+                .rest = {},
+                .domain = 0,
+                .size = static_cast<std::uint32_t>(bytes.size()),
+                .offload = offload,
+                .failed = false};
+    Frame* list = &frame;
+    sink.deliver({&list, 1}, copier);
+  }
+  std::uint64_t drops(Drop reason) const { return sink.counters().drops[static_cast<std::size_t>(reason)].get(); }
+
+  hypervisor::Simulated hypervisor;
+  TestGuest guest;
+  std::unique_ptr<hypervisor::EventChannels> events;
+  std::unique_ptr<hypervisor::GrantUser> grants;
+  Copier copier;
+  hypervisor::Mapping rx_pages;
+  hypervisor::Port port;
+  RxSink sink;
+};
+
+// An IPv4 TCP frame whose checksum is partial.
+Bytes tcp_frame(std::size_t payload) {
+  Bytes frame(54 + payload);
+  const auto set16 = [&](std::size_t at, std::size_t value) {
+    frame[at] = static_cast<std::byte>(value >> 8);
+    frame[at + 1] = static_cast<std::byte>(value);
+  };
+  set16(12, 0x0800);
+  frame[14] = std::byte{0x45};
+  set16(16, 40 + payload);
+  frame[22] = std::byte{64};
+  frame[23] = std::byte{6};
+  for (std::size_t i = 26; i < 34; ++i) frame[i] = static_cast<std::byte>(i);
+  set16(24, static_cast<std::uint16_t>(~net::sum(std::span(frame).subspan(14, 20))));
+  set16(34, 1000);
+  set16(36, 2000);
+  frame[46] = std::byte{0x50};
+  frame[47] = std::byte{0x10};
+  for (std::size_t i = 0; i < payload; ++i) frame[54 + i] = static_cast<std::byte>(i * 13);
+  const auto headers = net::parse_headers(frame, frame.size()).value();
+  set16(50, net::pseudo_header_sum(frame, headers, static_cast<std::uint32_t>(20 + payload)));
+  return frame;
+}
+
+constexpr net::Offload gso_frame{net::Checksum::partial, net::Gso::tcpv4, 1448};
+
+}  // namespace
+
+TEST_CASE("frames of every size reach the guest with the same bytes") {
+  World world;
+  std::mt19937 random(3);
+  for (std::size_t size = 14; size <= ring::max_rx_size; size += 1 + random() % 131) {
+    Bytes frame = test_frame(1, 2, size, static_cast<std::uint8_t>(size));
+    world.deliver(frame);
+    const auto received = world.guest.receive();
+    REQUIRE(received.size() == 1);
+    REQUIRE(received.front().bytes == frame);
+    world.guest.post(ring::max_rx_slots);
+  }
+}
+
+TEST_CASE("while the guest's ring is full frames wait in order and follow when there is room") {
+  World world(TestGuest::all(), 3);
+  std::vector<Bytes> sent;
+  for (std::uint8_t i = 0; i < 40; ++i) {
+    sent.push_back(test_frame(1, 2, 200, i));
+    world.deliver(sent.back());
+  }
+  CHECK(world.sink.congested());
+  CHECK(world.guest.receive().size() == 3);
+  const auto notified = world.hypervisor.notifications(0, world.port);
+  world.guest.post(37);
+  world.guest.events->notify(world.guest.rx_port);
+  CHECK(world.hypervisor.notifications(0, world.port) == notified + 1);
+  world.sink.drain(world.copier);
+  CHECK_FALSE(world.sink.congested());
+  const auto rest = world.guest.receive();
+  REQUIRE(rest.size() == 37);
+  for (std::size_t i = 0; i < rest.size(); ++i) CHECK(rest[i].bytes == sent[i + 3]);
+}
+
+TEST_CASE("a guest that posts no buffers costs a bounded backlog and then drops") {
+  World world(TestGuest::all(), 0);
+  Bytes frame = test_frame(1, 2, 60000);
+  for (int i = 0; i < 100; ++i) world.deliver(frame);
+  CHECK(world.drops(Drop::full) == 100 - (1 << 20) / 60000);
+  CHECK(world.sink.counters().frames.get() == 0);
+}
+
+TEST_CASE("a guest without GSO gets segments with complete checksums") {
+  net::Abilities plain{.scatter_gather = true, .checksum_v4 = false, .checksum_v6 = false, .gso_v4 = false, .gso_v6 = false};
+  World world(plain);
+  Bytes frame = tcp_frame(20000);
+  world.deliver(frame, gso_frame);
+  const auto received = world.guest.receive();
+  REQUIRE(received.size() == 14);
+  Bytes payload;
+  for (const auto& segment : received) {
+    CHECK(segment.offload.gso == net::Gso::none);
+    CHECK(segment.offload.checksum != net::Checksum::partial);
+    CHECK(segment.bytes.size() <= 1502);
+    CHECK(net::checksum_is_right(segment.bytes));
+    payload.insert(payload.end(), segment.bytes.begin() + 54, segment.bytes.end());
+  }
+  CHECK(payload == Bytes(frame.begin() + 54, frame.end()));
+}
+
+TEST_CASE("a guest without checksum offload gets complete checksums and the sender's bytes stay as they were") {
+  net::Abilities plain{.scatter_gather = true, .checksum_v4 = false, .checksum_v6 = true, .gso_v4 = false, .gso_v6 = false};
+  World world(plain);
+  Bytes frame = tcp_frame(1000);
+  const Bytes before = frame;
+  world.deliver(frame, {net::Checksum::partial, net::Gso::none, 0});
+  const auto received = world.guest.receive();
+  REQUIRE(received.size() == 1);
+  CHECK(net::checksum_is_right(received.front().bytes));
+  CHECK(received.front().offload.checksum != net::Checksum::partial);
+  CHECK(frame == before);
+}
+
+TEST_CASE("a guest without scatter-gather never gets a frame of two slots") {
+  net::Abilities one_slot{.scatter_gather = false, .checksum_v4 = true, .checksum_v6 = true, .gso_v4 = false, .gso_v6 = false};
+  World world(one_slot);
+  Bytes big = test_frame(1, 2, 5000);
+  world.deliver(big);
+  CHECK(world.guest.receive().empty());
+  CHECK(world.drops(Drop::too_big) == 1);
+}
+
+TEST_CASE("a bad buffer is answered with an error and the frames around it arrive") {
+  World world(TestGuest::all(), 0);
+  world.guest.post(1);
+  world.hypervisor.revoke(1, world.guest.rx_pages.refs()[1]);
+  world.guest.post(2);
+  Bytes frame = test_frame(1, 2, 100);
+  for (int i = 0; i < 3; ++i) world.deliver(frame);
+  REQUIRE(world.guest.rx.unconsumed() == 3);
+  CHECK(world.guest.rx.response(0).status == 100);
+  CHECK(world.guest.rx.response(1).status < 0);
+  CHECK(world.guest.rx.response(2).status == 100);
+  CHECK(world.drops(Drop::bad_receiver) == 1);
+}
+
+TEST_CASE("a guest that lies about the rx ring's req_prod is found out") {
+  World world(TestGuest::all(), 0);
+  ring::SharedRing<ring::RxRequest, ring::RxResponse> raw(world.guest.rings.page(1));
+  raw.publish_req_prod(5000);
+  Bytes frame = test_frame(1, 2, 100);
+  world.deliver(frame);
+  CHECK(world.sink.broken());
+}
+
+TEST_CASE("what goes in is delivered or dropped with a reason") {
+  World world(TestGuest::all(), 100);
+  std::mt19937 random(4);
+  std::uint64_t sent = 0;
+  for (int i = 0; i < 5000; ++i) {
+    Bytes frame = test_frame(1, 2, 14 + random() % 20000);
+    world.deliver(frame);
+    ++sent;
+    if (random() % 3 == 0) {
+      world.guest.receive();
+      world.guest.post(random() % 20);
+      world.sink.drain(world.copier);
+    }
+  }
+  while (world.sink.congested()) {
+    world.guest.receive();
+    world.guest.post(256);
+    world.sink.drain(world.copier);
+  }
+  std::uint64_t dropped = 0;
+  for (const auto& counter : world.sink.counters().drops) dropped += counter.get();
+  CHECK(world.sink.counters().frames.get() + dropped == sent);
+}

@@ -1,0 +1,57 @@
+// Which port a MAC address was last seen behind. Written and read by all workers without a lock: an entry is one 64-bit word,
+// so a reader sees an old or a new one, never half of each.
+//
+//   bit 63        48 47                 0
+//      | port + 1   |  MAC              |      0: free
+//
+// Bounded: an address lives in one bucket of eight; a new one takes a free or expired place there, or the one longest unseen.
+// A flood of addresses costs the flooder's neighbours at most a few floods, never memory (VALE does the same).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace ringback::backend {
+
+using PortNumber = std::uint16_t;  // 0..0xfffe
+
+class MacTable {
+ public:
+  // capacity: a power of two, at least 8. ageing: how long an address is believed, in the caller's seconds.
+  explicit MacTable(std::size_t capacity, std::uint32_t ageing = 300);
+
+  // mac: the six bytes as a number, first byte highest.
+  void learn(std::uint64_t mac, PortNumber port, std::uint32_t now);
+  std::optional<PortNumber> find(std::uint64_t mac, std::uint32_t now) const;
+  // A port has gone: its addresses with it.
+  void forget(PortNumber port);
+
+ private:
+  struct Entry {
+    std::atomic<std::uint64_t> word = 0;
+    std::atomic<std::uint32_t> seen = 0;
+  };
+  static constexpr std::size_t ways = 8;
+  struct alignas(64) Bucket {
+    std::array<Entry, ways> entries;
+  };
+  Bucket& bucket_of(std::uint64_t mac) const;
+
+  std::size_t buckets_;
+  std::uint32_t ageing_;
+  std::unique_ptr<Bucket[]> table_;
+};
+
+// The number of a MAC address in a frame.
+inline std::uint64_t mac_at(const std::byte* bytes) {
+  std::uint64_t mac = 0;
+  for (int i = 0; i < 6; ++i) mac = mac << 8 | std::to_integer<std::uint64_t>(bytes[i]);
+  return mac;
+}
+constexpr bool is_multicast(std::uint64_t mac) { return (mac >> 40 & 1) != 0; }  // broadcast too
+
+}  // namespace ringback::backend

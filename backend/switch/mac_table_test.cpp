@@ -1,0 +1,50 @@
+#include "backend/switch/mac_table.hpp"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+using ringback::backend::MacTable;
+
+TEST_CASE("an address is found behind the port where it was last seen") {
+  MacTable table(1024);
+  table.learn(0x00163e000001, 3, 0);
+  CHECK(table.find(0x00163e000001, 0) == 3);
+  table.learn(0x00163e000001, 7, 1);
+  CHECK(table.find(0x00163e000001, 1) == 7);
+  CHECK_FALSE(table.find(0x00163e000002, 1));
+}
+
+TEST_CASE("an address that was not seen for the ageing time is forgotten") {
+  MacTable table(1024, 300);
+  table.learn(0x00163e000001, 3, 100);
+  CHECK(table.find(0x00163e000001, 400) == 3);
+  CHECK_FALSE(table.find(0x00163e000001, 401));
+  table.learn(0x00163e000001, 3, 500);
+  CHECK(table.find(0x00163e000001, 800) == 3);
+}
+
+TEST_CASE("the addresses of a port that has gone go with it and the others stay") {
+  MacTable table(1024);
+  table.learn(1 << 4, 3, 0);
+  table.learn(2 << 4, 4, 0);
+  table.forget(3);
+  CHECK_FALSE(table.find(1 << 4, 0));
+  CHECK(table.find(2 << 4, 0) == 4);
+}
+
+TEST_CASE("a flood of a million addresses stays within the table and newer addresses win") {
+  MacTable table(4096);
+  std::mt19937_64 random(1);
+  const auto mac = [&] { return random() & 0xfeffffffffff; };
+  for (int i = 0; i < 1'000'000; ++i) table.learn(mac(), 1, 10);
+  table.learn(0x00163e000001, 2, 11);
+  CHECK(table.find(0x00163e000001, 11) == 2);
+}
+
+TEST_CASE("the all-zero address does not match a free place") {
+  MacTable table(64);
+  CHECK_FALSE(table.find(0, 0));
+  table.learn(0, 5, 0);
+  CHECK(table.find(0, 0) == 5);
+}

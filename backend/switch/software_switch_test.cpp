@@ -1,0 +1,125 @@
+#include "backend/switch/software_switch.hpp"
+
+#include <doctest/doctest.h>
+
+#include "backend/test_guest.hpp"
+
+using namespace ringback;
+using namespace ringback::backend;
+
+namespace {
+
+// Three guests on a switch.
+struct World {
+  struct Member {
+    Member(World& world, hypervisor::DomainId id)
+        : guest(world.hypervisor, id),
+          port(world.network),
+          queue(Queue::connect(guest.config(), port, *world.events, *world.grants).value()) {
+      port.connect({&queue->sink()});
+    }
+    TestGuest guest;
+    SwitchPort port;
+    std::unique_ptr<Queue> queue;
+  };
+
+  World() {
+    for (hypervisor::DomainId id = 1; id <= 3; ++id) members.push_back(std::make_unique<Member>(*this, id));
+  }
+  TestGuest& guest(std::size_t id) { return members[id - 1]->guest; }
+  void serve() {
+    for (auto& member : members) {
+      member->queue->guest_sent();
+      while (member->queue->serve(copier)) {
+      }
+    }
+  }
+
+  hypervisor::Simulated hypervisor;
+  std::unique_ptr<hypervisor::EventChannels> events = hypervisor.event_channels(0);
+  std::unique_ptr<hypervisor::GrantUser> grants = hypervisor.grant_user(0);
+  Copier copier{*grants};
+  int barriers = 0;
+  std::shared_ptr<SoftwareSwitch> network = std::make_shared<SoftwareSwitch>("test", [this] { ++barriers; });
+  std::vector<std::unique_ptr<Member>> members;
+};
+
+}  // namespace
+
+TEST_CASE("a broadcast reaches everybody but its sender") {
+  World world;
+  const Bytes frame = test_frame(0xff, 1, 100);
+  world.guest(1).send(frame);
+  world.serve();
+  CHECK(world.guest(1).receive().empty());
+  REQUIRE(world.guest(2).receive().size() == 1);
+  REQUIRE(world.guest(3).receive().size() == 1);
+}
+
+TEST_CASE("a frame to a learned address reaches its owner only") {
+  World world;
+  world.guest(2).send(test_frame(0xff, 2, 100));
+  world.serve();
+  world.guest(1).receive();
+  world.guest(3).receive();
+  const Bytes frame = test_frame(2, 1, 40000);
+  world.guest(1).send(frame);
+  world.serve();
+  const auto received = world.guest(2).receive();
+  REQUIRE(received.size() == 1);
+  CHECK(received.front().bytes == frame);
+  CHECK(world.guest(3).receive().empty());
+}
+
+TEST_CASE("a burst to several destinations keeps the order of each") {
+  World world;
+  world.guest(2).send(test_frame(0xff, 2, 100));
+  world.guest(3).send(test_frame(0xff, 3, 100));
+  world.serve();
+  world.guest(2).receive();
+  world.guest(3).receive();
+  for (std::uint8_t i = 0; i < 60; ++i) world.guest(1).send(test_frame(i % 3 == 0 ? 2 : 3, 1, 100, i));
+  world.serve();
+  const auto two = world.guest(2).receive();
+  const auto three = world.guest(3).receive();
+  REQUIRE(two.size() == 20);
+  REQUIRE(three.size() == 40);
+  for (std::size_t i = 0; i < two.size(); ++i)
+    CHECK(two[i].bytes == test_frame(2, 1, 100, static_cast<std::uint8_t>(3 * i)));
+}
+
+TEST_CASE("a guest that leaves is forgotten and nobody touches its queue again") {
+  World world;
+  world.guest(2).send(test_frame(0xff, 2, 100));
+  world.serve();
+  world.guest(3).receive();
+  const int before = world.barriers;
+  world.members[1]->port.connect({});
+  world.members.erase(world.members.begin() + 1);
+  CHECK(world.barriers > before);
+  world.guest(1).receive();
+  world.guest(1).send(test_frame(2, 1, 100));
+  world.serve();
+  CHECK(world.members[1]->guest.receive().size() == 1);  // unknown again: flooded to the one who is left
+}
+
+TEST_CASE("a payload that its sender revoked is answered with an error and harms nobody else") {
+  World world;
+  world.guest(2).send(test_frame(0xff, 2, 100));
+  world.serve();
+  TestGuest& sender = world.guest(1);
+  const Bytes head = test_frame(2, 1, 4096);
+  std::memcpy(sender.tx_pages.page(9).data(), head.data(), head.size());
+  sender.send({{sender.tx_pages.refs()[9], 0, 4096}, {4711, 0, 100}});
+  const Bytes good = test_frame(2, 1, 300);
+  sender.send(good);
+  world.serve();
+  const auto responses = sender.tx_responses();
+  REQUIRE(responses.size() == 3);
+  CHECK(responses[0].status == NETIF_RSP_ERROR);
+  CHECK(responses[1].status == NETIF_RSP_ERROR);
+  CHECK(responses[2].status == NETIF_RSP_OKAY);
+  auto& rx = world.guest(2).rx;
+  REQUIRE(rx.unconsumed() == 3);
+  CHECK(rx.response(2).status == 300);
+}

@@ -1,0 +1,94 @@
+#include "backend/vif.hpp"
+
+#include <algorithm>
+
+#include "backend/port/tap_port.hpp"
+
+namespace ringback::backend {
+
+namespace {
+// What every backend's device has, so that bridges don't take it for a guest's (vif-bridge sets the same).
+constexpr std::array<std::uint8_t, 6> backend_mac = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
+}  // namespace
+
+Result<void> Vif::make_tap() {
+  const std::string name = config_.vifname.empty() ? xenstore::device_name(config_.id) : config_.vifname;
+  auto tap = hypervisor::Tap::open(name, config_.max_queues);
+  if (!tap) return tl::unexpected(tap.error());
+  for (auto done : {tap->set_carrier(false), tap->set_mac(backend_mac), tap->set_mtu(config_.mtu)})
+    if (!done) return done;
+  auto port = std::make_unique<TapPort>(std::move(*tap));
+  tap_ = port.get();
+  port_ = std::move(port);
+  return {};
+}
+
+void Vif::join(std::shared_ptr<SoftwareSwitch> to) {
+  auto port = std::make_unique<SwitchPort>(std::move(to));
+  switch_ = port.get();
+  port_ = std::move(port);
+}
+
+Result<void> Vif::connect(const xenstore::FrontendKeys& frontend) {
+  if (tap_ != nullptr) {
+    if (auto queues = tap_->tap().set_active_queues(frontend.queues.size()); !queues) return queues;
+    if (auto set = tap_->tap().set_offload(frontend.abilities); !set) return set;
+  }
+  std::vector<RxSink*> sinks;
+  for (std::size_t i = 0; i < frontend.queues.size(); ++i) {
+    Worker& worker = least_busy();
+    auto queue = worker.connect({.guest = config_.id.domain,
+                                 .index = i,
+                                 .keys = frontend.queues[i],
+                                 .abilities = frontend.abilities},
+                                *port_);
+    if (!queue) {
+      disconnect();
+      return tl::unexpected(queue.error());
+    }
+    queues_.push_back({&worker, *queue});
+    sinks.push_back(&(*queue)->sink());
+  }
+  if (switch_ != nullptr) switch_->connect(std::move(sinks));
+  return {};
+}
+
+void Vif::disconnect() {
+  if (switch_ != nullptr && !queues_.empty()) switch_->connect({});
+  for (const Placed& placed : queues_) {
+    former_.tx.add(placed.queue->tx_counters());
+    former_.rx.add(placed.queue->sink().counters());
+    placed.worker->disconnect(placed.queue);
+  }
+  queues_.clear();
+}
+
+void Vif::set_carrier(bool on) {
+  // A device that somebody deleted has no carrier to set; the guest is told by its frames' fate.
+  if (tap_ != nullptr) [[maybe_unused]] const auto set = tap_->tap().set_carrier(on);
+}
+
+bool Vif::owns(const Queue* queue) const {
+  return std::ranges::any_of(queues_, [queue](const Placed& placed) { return placed.queue == queue; });
+}
+
+Worker& Vif::least_busy() const {
+  return **std::ranges::min_element(workers_, {}, [](const auto& worker) { return worker->queue_count(); });
+}
+
+Vif::Statistics Vif::statistics() const {
+  Statistics sum = former_;
+  for (const Placed& placed : queues_) {
+    sum.tx.add(placed.queue->tx_counters());
+    sum.rx.add(placed.queue->sink().counters());
+  }
+  return sum;
+}
+
+void Vif::Totals::add(const Counters& counters) {
+  frames += counters.frames.get();
+  bytes += counters.bytes.get();
+  for (std::size_t i = 0; i < drops.size(); ++i) drops[i] += counters.drops[i].get();
+}
+
+}  // namespace ringback::backend

@@ -1,0 +1,73 @@
+// A guest's network device, as the backend has it: configuration, handshake, port, queues. The control thread's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/port/port.hpp"
+#include "backend/switch/software_switch.hpp"
+#include "backend/worker.hpp"
+#include "hypervisor/tap.hpp"
+#include "xenstore/handshake.hpp"
+#include "xenstore/vif_keys.hpp"
+
+namespace ringback::backend {
+
+class TapPort;
+
+class Vif {
+ public:
+  using Workers = std::vector<std::unique_ptr<Worker>>;
+
+  Vif(xenstore::VifConfig config, const Workers& workers) : config_(std::move(config)), workers_(workers) {}
+  ~Vif() { disconnect(); }
+  Vif(const Vif&) = delete;
+  Vif& operator=(const Vif&) = delete;
+
+  const xenstore::VifConfig& config() const { return config_; }
+
+  // Makes the port: the tap, its carrier off, or a place on the switch.
+  Result<void> make_tap();
+  void join(std::shared_ptr<SoftwareSwitch> to);
+
+  // Connects the queues to the rings that the guest named, each on the worker with the fewest; all or none.
+  Result<void> connect(const xenstore::FrontendKeys& frontend);
+  // Ends them. No worker knows the queues when it returns.
+  void disconnect();
+  bool connected() const { return !queues_.empty(); }
+  // Whether the network device shows a carrier.
+  void set_carrier(bool on);
+
+  bool owns(const Queue* queue) const;
+
+  // What the queues have done since the vif was made, those of former connections included.
+  struct Totals {
+    std::uint64_t frames = 0;
+    std::uint64_t bytes = 0;
+    std::array<std::uint64_t, drop_names.size()> drops{};
+    void add(const Counters& counters);
+  };
+  struct Statistics {
+    Totals tx;
+    Totals rx;
+  };
+  Statistics statistics() const;
+
+ private:
+  struct Placed {
+    Worker* worker;
+    Queue* queue;
+  };
+  Worker& least_busy() const;
+
+  const xenstore::VifConfig config_;
+  const Workers& workers_;
+  std::unique_ptr<Port> port_;
+  TapPort* tap_ = nullptr;        // port_, if it is one
+  SwitchPort* switch_ = nullptr;  // likewise
+  std::vector<Placed> queues_;
+  Statistics former_;
+};
+
+}  // namespace ringback::backend

@@ -1,0 +1,27 @@
+// Where a vif lies below the backend's directory: "<domid>/<devid>", and whatever comes behind it. Pure.
+#pragma once
+
+#include <charconv>
+#include <fmt/format.h>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "xenstore/vif_keys.hpp"
+
+namespace ringback::backend {
+
+inline std::string path_of(xenstore::VifId id) { return fmt::format("{}/{}", id.domain, id.device); }
+
+// Nothing for a path that is too short or not of numbers: not of one vif.
+inline std::optional<xenstore::VifId> vif_of(std::string_view path) {
+  xenstore::VifId id;
+  const char* const end = path.data() + path.size();
+  const auto domain = std::from_chars(path.data(), end, id.domain);
+  if (domain.ec != std::errc() || domain.ptr == end || *domain.ptr != '/') return std::nullopt;
+  const auto device = std::from_chars(domain.ptr + 1, end, id.device);
+  if (device.ec != std::errc() || (device.ptr != end && *device.ptr != '/')) return std::nullopt;
+  return id;
+}
+
+}  // namespace ringback::backend

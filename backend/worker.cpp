@@ -1,0 +1,171 @@
+#include "backend/worker.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+namespace ringback::backend {
+namespace {
+
+void signal(int eventfd) {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(eventfd, &one, sizeof one);
+}
+
+void drain(int eventfd) {
+  std::uint64_t count;
+  [[maybe_unused]] const auto got = ::read(eventfd, &count, sizeof count);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Worker>> Worker::start(int report_fd) {
+  auto loop = hypervisor::EventLoop::open();
+  if (!loop) return tl::unexpected(loop.error());
+  auto events = hypervisor::open_event_channels();
+  if (!events) return tl::unexpected(events.error());
+  auto grants = hypervisor::open_grant_user();
+  if (!grants) return tl::unexpected(grants.error());
+  hypervisor::Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake) return system_failure("cannot make a worker");
+  std::unique_ptr<Worker> worker(
+      new Worker(std::move(*loop), std::move(*events), std::move(*grants), std::move(wake), report_fd));
+  Worker* self = worker.get();
+  if (auto added = self->loop_->add(self->wake_.get(), EPOLLIN, [self](std::uint32_t) { drain(self->wake_.get()); });
+      !added)
+    return tl::unexpected(added.error());
+  if (auto added = self->loop_->add(self->events_->fd(), EPOLLIN, [self](std::uint32_t) { self->collect_events(); });
+      !added)
+    return tl::unexpected(added.error());
+  self->thread_ = std::thread([self] { self->run(); });
+  return worker;
+}
+
+Worker::Worker(std::unique_ptr<hypervisor::EventLoop> loop, std::unique_ptr<hypervisor::EventChannels> events,
+               std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake, int report_fd)
+    : loop_(std::move(loop)),
+      events_(std::move(events)),
+      grants_(std::move(grants)),
+      copier_(*grants_),
+      wake_(std::move(wake)),
+      report_fd_(report_fd) {}
+
+Worker::~Worker() {
+  if (!thread_.joinable()) return;
+  call([this] { stopping_ = true; });
+  thread_.join();
+}
+
+void Worker::call(const std::function<void()>& function) {
+  const std::uint32_t before = done_.load(std::memory_order_acquire);
+  commands_.push(&function);  // calls are one at a time, so there is room
+  signal(wake_.get());
+  done_.wait(before, std::memory_order_acquire);
+}
+
+Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {
+  Result<Queue*> result = nullptr;
+  call([&] {
+    auto queue = Queue::connect(config, port, *events_, *grants_);
+    if (!queue) {
+      result = tl::unexpected(queue.error());
+      return;
+    }
+    Queue* served = queue->get();
+    if (auto watched = watch(*served); !watched) {
+      unwatch(*served);
+      result = tl::unexpected(watched.error());
+      return;
+    }
+    queues_[served].queue = std::move(*queue);
+    make_ready(*served);
+    result = served;
+  });
+  if (result) ++queue_count_;
+  return result;
+}
+
+void Worker::disconnect(Queue* queue) {
+  call([&] {
+    unwatch(*queue);
+    queues_.erase(queue);
+  });
+  --queue_count_;
+}
+
+std::optional<Worker::Report> Worker::next_report() {
+  Report report;
+  if (!reports_.pop(report)) return std::nullopt;
+  return report;
+}
+
+Result<void> Worker::watch(Queue& queue) {
+  by_channel_[queue.tx_event_channel()] = &queue;
+  by_channel_[queue.rx_event_channel()] = &queue;
+  if (queue.port_fd() < 0) return {};
+  // Edge-triggered: a tap that is full while its guest is, is not looked at again and again.
+  const auto readable = [this, &queue](std::uint32_t) {
+    queue.port_readable();
+    make_ready(queue);
+  };
+  return loop_->add(queue.port_fd(), EPOLLIN | EPOLLET, readable);
+}
+
+void Worker::unwatch(Queue& queue) {
+  if (queue.port_fd() >= 0) loop_->remove(queue.port_fd());
+  by_channel_.erase(queue.tx_event_channel());
+  by_channel_.erase(queue.rx_event_channel());
+  std::erase(ready_, &queue);
+}
+
+void Worker::make_ready(Queue& queue) {
+  bool& ready = queues_[&queue].ready;
+  if (!ready) ready_.push_back(&queue);
+  ready = true;
+}
+
+void Worker::collect_events() {
+  while (const auto port = events_->pending()) {
+    const auto found = by_channel_.find(*port);
+    if (found == by_channel_.end()) continue;  // of a queue that has just gone
+    Queue& queue = *found->second;
+    if (*port == queue.tx_event_channel()) queue.guest_sent();
+    if (*port == queue.rx_event_channel()) queue.guest_posted();
+    make_ready(queue);
+  }
+}
+
+// One burst of every ready queue in turn: no guest can starve another.
+void Worker::serve() {
+  serving_.swap(ready_);
+  for (Queue* queue : serving_) {
+    const bool more = queue->serve(copier_);
+    Served& served = queues_[queue];
+    served.ready = false;
+    if (more) make_ready(*queue);
+    if (const char* reason = queue->broken(); reason != nullptr && !served.reported) {
+      served.reported = reports_.push({queue, reason});
+      if (served.reported) signal(report_fd_);
+    }
+  }
+  serving_.clear();
+}
+
+void Worker::run_commands() {
+  Command command = nullptr;
+  while (commands_.pop(command)) {
+    if (*command) (*command)();
+    done_.fetch_add(1, std::memory_order_release);
+    done_.notify_one();
+  }
+}
+
+void Worker::run() {
+  while (!stopping_) {
+    const auto timeout = std::chrono::milliseconds(ready_.empty() ? -1 : 0);
+    if (!loop_->step(timeout)) return;
+    serve();
+    run_commands();
+  }
+}
+
+}  // namespace ringback::backend

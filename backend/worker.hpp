@@ -1,0 +1,87 @@
+// A worker: a thread that serves queues and sleeps when none has work. It has its own event-channel and grant handles, and its
+// queues are touched by nobody else.
+//
+// The control thread talks to it by call(): a function that runs on the worker between two bursts. What the worker has to say
+// (a guest misbehaved) comes back through a bounded queue (Boost.Lockfree) and wakes the control thread's `reports` descriptor.
+#pragma once
+
+#include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "backend/copier.hpp"
+#include "backend/queue.hpp"
+#include "hypervisor/event_loop.hpp"
+
+namespace ringback::backend {
+
+class Worker {
+ public:
+  // A queue's guest was found broken or hostile; its queue is no longer served.
+  struct Report {
+    Queue* queue;
+    const char* reason;
+  };
+
+  // Starts the thread. report_fd: an eventfd of the control thread, written when reports() has something.
+  static Result<std::unique_ptr<Worker>> start(int report_fd);
+  // Ends the thread. Its queues must have been removed.
+  ~Worker();
+
+  // Runs the function on the worker and returns when it has run; an empty one is a barrier. Only from the control thread.
+  void call(const std::function<void()>& function);
+
+  // The control thread: connects a queue on this worker, and ends it.
+  Result<Queue*> connect(const Queue::Config& config, Port& port);
+  void disconnect(Queue* queue);
+  std::size_t queue_count() const { return queue_count_; }
+
+  // The control thread: the next report.
+  std::optional<Report> next_report();
+
+ private:
+  using Command = const std::function<void()>*;
+
+  Worker(std::unique_ptr<hypervisor::EventLoop> loop, std::unique_ptr<hypervisor::EventChannels> events,
+         std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake, int report_fd);
+  void run();
+  void run_commands();
+  void collect_events();
+  void serve();
+  void make_ready(Queue& queue);
+  Result<void> watch(Queue& queue);
+  void unwatch(Queue& queue);
+
+  struct Served {
+    std::unique_ptr<Queue> queue;
+    bool ready = false;
+    bool reported = false;
+  };
+
+  std::unique_ptr<hypervisor::EventLoop> loop_;
+  std::unique_ptr<hypervisor::EventChannels> events_;
+  std::unique_ptr<hypervisor::GrantUser> grants_;
+  Copier copier_;
+  hypervisor::Descriptor wake_;
+  const int report_fd_;
+
+  // The worker's own.
+  std::unordered_map<Queue*, Served> queues_;
+  std::unordered_map<hypervisor::Port, Queue*> by_channel_;
+  std::vector<Queue*> ready_;
+  std::vector<Queue*> serving_;
+  bool stopping_ = false;
+
+  // Shared with the control thread.
+  boost::lockfree::spsc_queue<Command, boost::lockfree::capacity<64>> commands_;
+  boost::lockfree::spsc_queue<Report, boost::lockfree::capacity<1024>> reports_;
+  std::atomic<std::uint32_t> done_ = 0;
+  std::size_t queue_count_ = 0;  // the control thread's
+  std::thread thread_;
+};
+
+}  // namespace ringback::backend
