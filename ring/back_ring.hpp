@@ -1,11 +1,15 @@
 // The backend's end of a shared ring: takes requests, gives responses in order.
 //
-//   while (auto n = ring.unconsumed()) { for (i < *n) ring.request(i) ...; ring.consume(*n); ring.respond(...); }
+//   if (auto n = ring.unconsumed()) {
+//     for (i < *n) ring.request(i) ...
+//     ring.consume(*n);
+//     for (i < *n) ring.respond(...);
+//   }
 //   if (ring.publish()) notify the peer;
 //   if (!ring.final_check()) sleep until the event channel fires;
 //
-// Belongs to one thread at a time. Never blocks, allocates, or trusts: a peer that lies about its producer index
-// is reported, and the ring then stays as it is.
+// Belongs to one thread at a time. Never blocks, allocates, or trusts: a peer that lies about its
+// producer index is reported, and the ring then stays as it is.
 #pragma once
 
 #include <optional>
@@ -19,9 +23,9 @@ class BackRing {
  public:
   using Shared = SharedRing<Request, Response>;
 
-  // Attaches to pages that a frontend has initialised, at the shared rsp_prod: 0 on a fresh ring, and the exact
-  // place to go on from after a restart of the backend. Nothing if the frontend claims more requests than the
-  // ring has slots, or if the pages hold no slot.
+  // Attaches to pages that a frontend has initialised, at the shared rsp_prod: 0 on a fresh ring,
+  // and the exact place to go on from after a restart of the backend. Nothing if the frontend
+  // claims more requests than the ring has slots, or if the pages hold no slot.
   static std::optional<BackRing> attach(std::span<std::byte> pages) {
     Shared shared(pages);
     const Index start = shared.rsp_prod();
@@ -31,8 +35,9 @@ class BackRing {
 
   Index size() const { return shared_.size(); }
 
-  // How many requests can be taken now. Nothing if the producer index is further ahead than the ring is long: a
-  // hostile or broken peer, to be disconnected, never to be clamped (XSA-39).
+  // How many requests can be taken now. Nothing if the producer index is further ahead than the
+  // ring is long, or went back: a hostile or broken peer, to be disconnected, never to be clamped
+  // (XSA-39).
   std::optional<Index> unconsumed() const { return judge(shared_.req_prod()); }
 
   // A private copy of the request `ahead` places past the next one; ahead < unconsumed().
@@ -55,8 +60,9 @@ class BackRing {
     return wants_event(from, published_, shared_.publish_rsp_prod(published_));
   }
 
-  // Asks to be notified `batch` requests from now, then looks once more. True: there is work (or a lie), go on;
-  // false: safe to sleep. Skipping this loses wake-ups (tests/models/ring.pml, NO_RECHECK).
+  // Asks to be notified `batch` requests from now (no more than the ring has room for), then looks
+  // once more. True: there is work (or a lie), go on; false: safe to sleep. Skipping this loses
+  // wake-ups (tests/models/ring.pml, NO_RECHECK).
   bool final_check(Index batch = 1) {
     const auto now = unconsumed();
     if (!now || *now >= batch) return true;
@@ -69,8 +75,9 @@ class BackRing {
       : shared_(shared), req_cons_(start), rsp_prod_(start), published_(start) {}
 
   std::optional<Index> judge(Index req_prod) const {
-    if (req_prod - rsp_prod_ > size()) return std::nullopt;
-    return req_prod - req_cons_;
+    const Index ready = req_prod - req_cons_;
+    if (ready > size() - unanswered()) return std::nullopt;
+    return ready;
   }
 
   Shared shared_;

@@ -1,5 +1,5 @@
-// The frontend's end of a shared ring: puts requests, takes responses. It trusts its backend as little as the
-// backend trusts it. Belongs to one thread at a time; never blocks or allocates.
+// The frontend's end of a shared ring: puts requests, takes responses. It trusts its backend as
+// little as the backend trusts it. Belongs to one thread at a time; never blocks or allocates.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,13 @@ class FrontRing {
   static FrontRing initialise(std::span<std::byte> pages) {
     Shared shared(pages);
     shared.initialise();
-    return FrontRing(shared);
+    return FrontRing(shared, 0);
+  }
+
+  // Goes on with an idle ring, as after a resume: everything before `index` has been answered and
+  // taken, nothing behind it was ever published.
+  static FrontRing attach(std::span<std::byte> pages, Index index) {
+    return FrontRing(Shared(pages), index);
   }
 
   Index size() const { return shared_.size(); }
@@ -39,19 +45,20 @@ class FrontRing {
     return wants_event(from, published_, shared_.publish_req_prod(published_));
   }
 
-  // How many responses can be taken now. Nothing if the backend answers more than was asked.
+  // How many responses can be taken now. Nothing if the backend answers more than was asked, or
+  // goes back.
   std::optional<Index> unconsumed() const { return judge(shared_.rsp_prod()); }
 
-  // A private copy of the response `ahead` places past the next one; ahead < unconsumed(). It lies in the slot of
-  // request next_response() + ahead.
+  // A private copy of the response `ahead` places past the next one; ahead < unconsumed(). It lies
+  // in the slot of request next_response() + ahead.
   Response response(Index ahead = 0) const {
     return shared_.template copy_from<Response>(rsp_cons_ + ahead);
   }
   Index next_response() const { return rsp_cons_; }
   void consume(Index count) { rsp_cons_ += count; }
 
-  // Asks to be notified `batch` responses from now, then looks once more. True: there is work (or a lie); false:
-  // safe to sleep.
+  // Asks to be notified `batch` responses from now (no more than are outstanding), then looks once
+  // more. True: there is work (or a lie); false: safe to sleep.
   bool final_check(Index batch = 1) {
     const auto now = unconsumed();
     if (!now || *now >= batch) return true;
@@ -60,7 +67,8 @@ class FrontRing {
   }
 
  private:
-  explicit FrontRing(Shared shared) : shared_(shared) {}
+  FrontRing(Shared shared, Index start)
+      : shared_(shared), req_prod_(start), published_(start), rsp_cons_(start) {}
 
   std::optional<Index> judge(Index rsp_prod) const {
     const Index ready = rsp_prod - rsp_cons_;
@@ -69,9 +77,9 @@ class FrontRing {
   }
 
   Shared shared_;
-  Index req_prod_ = 0;
-  Index published_ = 0;
-  Index rsp_cons_ = 0;
+  Index req_prod_;
+  Index published_;
+  Index rsp_cons_;
 };
 
 }  // namespace ringback::ring

@@ -5,20 +5,12 @@
 #include <cstdint>
 #include <cstring>
 
-// Gotcha: ring.h falls back to an undefined mb() unless these come first. The project never calls them: the macros
-// of ring.h are only used by the tests, which define their own.
-#ifndef xen_mb
-#define xen_mb() __sync_synchronize()
-#define xen_rmb() __sync_synchronize()
-#define xen_wmb() __sync_synchronize()
-#endif
-
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
-#include <xen/xen.h>
 #include <xen/grant_table.h>
-#include <xen/io/ring.h>
 #include <xen/io/netif.h>
+#include <xen/io/ring.h>
+#include <xen/xen.h>
 #pragma GCC diagnostic pop
 
 #include "ring/back_ring.hpp"

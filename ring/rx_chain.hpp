@@ -1,4 +1,5 @@
-// The frontend's reading of its rx ring: the mirror of rx_plan.hpp. Pure. The backend is not trusted.
+// The frontend's reading of its rx ring: the mirror of rx_plan.hpp. Pure. The backend is not
+// trusted.
 #pragma once
 
 #include <array>
@@ -15,10 +16,11 @@ enum class RxVerdict : std::uint8_t {
   frame,       // deliver
   incomplete,  // the chain goes on past the responses at hand: come back when there are more
   error,       // a slot failed or says nonsense: drop the frame, recycle its buffers, go on
-  fatal,       // the backend is broken: ids of other slots, more slots than a frame can have, unknown extras
+  fatal,       // the backend is broken: wrong ids, too many slots, extras that nobody asked for
 };
 
-// A part of the frame: `size` bytes from `offset` in the buffer that was posted with request `slot` of the chain.
+// A part of the frame: `size` bytes from `offset` in the buffer that was posted with request `slot`
+// of the chain.
 struct RxPart {
   std::uint16_t slot;
   std::uint16_t offset;
@@ -36,7 +38,9 @@ struct RxChain {
   std::span<const RxPart> view() const { return {parts.data(), part_count}; }
 };
 
-// responses: private copies, at least one; expected_ids: the id posted in each of their slots.
+// responses: private copies of all that are published, at least one; expected_ids: the id posted in
+// each of their slots. `incomplete` is bounded: a chain of max_rx_slots data slots that still goes
+// on is fatal.
 RxChain read_rx_chain(std::span<const RxResponse> responses,
                       std::span<const std::uint16_t> expected_ids);
 

@@ -1,8 +1,10 @@
-// The backend's writing to a guest's rx ring: a frame's size and the free requests in, copies and responses out. Pure.
+// The backend's writing to a guest's rx ring: a frame's size and the free requests in, copies and
+// responses out. Pure.
 //
-//   slot 0: first data, flags, status = bytes in it | extras, one slot each | more data slots, more_data on all but the last
+//   | slot 0: flags, status = bytes in it | GSO extra, if any | more data slots ... |
 //
-// A response lies in the slot of the request that it uses, in order, and echoes its id (notes 17 to 22).
+// Each data slot but the last has more_data; the other flags are slot 0's.
+// A response lies in the slot of the request that it uses, in order, and echoes its id.
 #pragma once
 
 #include <array>
@@ -23,8 +25,8 @@ constexpr Index rx_slots(std::size_t size, const net::Offload& offload) {
   return static_cast<Index>((size + page_size - 1) / page_size) + (offload.gso != net::Gso::none);
 }
 
-// Frame bytes [frame_offset, +size) go to the start of the page behind gref. response: which of the plan's responses
-// speaks for them, so that a failed copy can be reported there.
+// Frame bytes [frame_offset, +size) go to the start of the page behind gref. response: which of the
+// plan's responses speaks for them, so that a failed copy can be reported there.
 struct RxCopy {
   std::uint32_t gref;
   std::uint32_t frame_offset;
@@ -38,12 +40,12 @@ struct RxPlan {
   std::array<RxCopy, max_rx_slots> copies;
   std::array<RxResponse, max_rx_slots> responses;
 
-  // A failed copy: negative status in its slot, and the ring still advances (note 22).
+  // A failed copy: negative status in its slot, and the ring still advances.
   void fail(const RxCopy& copy) { responses[copy.response].status = NETIF_RSP_ERROR; }
 };
 
-// free: private copies of the next requests, at least rx_slots(size, offload) of them; 0 < size <= max_rx_size.
-// The caller has already brought the frame down to what the guest negotiated.
+// free: private copies of the next requests, at least rx_slots(size, offload) of them; 0 < size <=
+// max_rx_size. The caller has already brought the frame down to what the guest negotiated.
 RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free);
 
 }  // namespace ringback::ring

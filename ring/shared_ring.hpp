@@ -1,13 +1,15 @@
 // The memory that a frontend and a backend share, and the only place that touches it.
 //
-//   byte 0         4          8          12         16         64
-//        | req_prod | req_event | rsp_prod | rsp_event | private | slot 0 | slot 1 | ... slot size-1 |
+//   byte 0          4           8          12          16        64
+//        | req_prod | req_event | rsp_prod | rsp_event | private | slot 0 | ... | slot size-1 |
 //
-// A slot holds a request on its way to the backend or a response on its way back. Indices run freely and wrap
-// at 2^32; a slot's place is its index modulo the ring's size, a power of two. (xen/io/ring.h)
+// A slot holds a request on its way to the backend or a response on its way back. Indices run
+// freely and wrap at 2^32; a slot's place is its index modulo the ring's size, a power of two.
+// (xen/io/ring.h)
 //
-// Used by FrontRing and BackRing only. The peer may write any byte at any moment, so indices are read once and
-// slots are copied once, as relaxed 32-bit atomics, before anything looks at them (XSA-155).
+// Used by FrontRing and BackRing only. The peer may write any byte at any moment, so indices are
+// read once and slots are copied once, as relaxed 32-bit atomics, before anything looks at them
+// (XSA-155).
 #pragma once
 
 #include <atomic>
@@ -32,8 +34,12 @@ class SharedRing {
 
  public:
   static constexpr std::size_t header_size = 64;
-  static constexpr std::size_t slot_size =
-      sizeof(Request) > sizeof(Response) ? sizeof(Request) : sizeof(Response);
+  // As the union in ring.h has it, so that alignment counts too.
+  union Slot {
+    Request request;
+    Response response;
+  };
+  static constexpr std::size_t slot_size = sizeof(Slot);
 
   // The slots that fit in so many bytes of shared pages, rounded down to a power of two.
   static constexpr Index slots_in(std::size_t bytes) {
@@ -52,8 +58,9 @@ class SharedRing {
   Index req_prod() const { return word(0).load(std::memory_order_acquire); }
   Index rsp_prod() const { return word(8).load(std::memory_order_acquire); }
 
-  // Publishes producer index and reads the peer's event index behind a full barrier: without it a wake-up is
-  // lost (tests/models/ring.pml, NO_MB_PUSH). The exchange is that barrier, in a way ThreadSanitizer follows.
+  // Publishes producer index and reads the peer's event index behind a full barrier: without it a
+  // wake-up is lost (tests/models/ring.pml, NO_MB_PUSH). The exchange is that barrier, in a way
+  // ThreadSanitizer follows.
   Index publish_req_prod(Index value) { return publish(0, value, 4); }
   Index publish_rsp_prod(Index value) { return publish(8, value, 12); }
 
@@ -68,17 +75,18 @@ class SharedRing {
     word(12).store(1, std::memory_order_release);
   }
 
-  template <class Slot>
-  Slot copy_from(Index index) const {
-    std::uint32_t words[sizeof(Slot) / 4];
+  template <class Message>
+  Message copy_from(Index index) const {
+    std::uint32_t words[sizeof(Message) / 4];
     for (std::size_t i = 0; i < std::size(words); ++i)
       words[i] = slot_word(index, i).load(std::memory_order_relaxed);
-    return std::bit_cast<Slot>(words);
+    return std::bit_cast<Message>(words);
   }
 
-  // Writes the whole slot: what the value doesn't cover is zeroed, so that no old byte leaks (XSA-216).
-  template <class Slot>
-  void copy_to(Index index, const Slot& value) {
+  // Writes the whole slot: what the value doesn't cover is zeroed, so that no old byte leaks
+  // (XSA-216).
+  template <class Message>
+  void copy_to(Index index, const Message& value) {
     std::uint32_t words[slot_size / 4] = {};
     std::memcpy(words, &value, sizeof value);
     for (std::size_t i = 0; i < std::size(words); ++i)
@@ -87,7 +95,8 @@ class SharedRing {
 
  private:
   std::atomic_ref<std::uint32_t> word(std::size_t offset) const {
-    // Pages are page-aligned and every offset is a multiple of 4, so the reference is aligned and in bounds.
+    // Pages are page-aligned and every offset is a multiple of 4, so the reference is aligned and
+    // in bounds.
     return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(base_ + offset));
   }
   std::atomic_ref<std::uint32_t> slot_word(Index index, std::size_t i) const {
@@ -102,7 +111,10 @@ class SharedRing {
   Index size_;
 };
 
-// Whether publishing the indices (from, to] crosses the event index that the peer set (xen/io/ring.h).
-constexpr bool wants_event(Index from, Index to, Index event) { return to - event < to - from; }
+// Whether publishing the indices (from, to] crosses the event index that the peer set
+// (xen/io/ring.h).
+constexpr bool wants_event(Index from, Index to, Index event) {
+  return to - event < to - from;
+}
 
 }  // namespace ringback::ring

@@ -17,8 +17,8 @@ struct TxPlan {
   std::span<const TxRequest> view() const { return {requests.data(), count}; }
 };
 
-// pieces: the frame's bytes in order, 1 to 18 of them, together 14 to 65,535 bytes. ids: one for each request;
-// an extra has no id, but its slot's request is answered like any other (RSP_NULL).
+// pieces: the frame's bytes in order, 1 to 18 of them, together 14 to 65,535 bytes. ids: one for
+// each piece; an extra has no id, but its slot is answered too (RSP_NULL).
 TxPlan plan_tx(std::span<const Piece> pieces, const net::Offload& offload,
                std::span<const std::uint16_t> ids);
 
