@@ -1,6 +1,6 @@
 #include "hypervisor/event_channels.hpp"
 
-#include <poll.h>
+#include <fcntl.h>
 
 extern "C" {
 #include <xenevtchn.h>
@@ -34,9 +34,6 @@ class XenEventChannels final : public EventChannels {
   void notify(Port port) override { xenevtchn_notify(handle_.get(), port); }
 
   std::optional<Port> pending() override {
-    // xenevtchn_pending() may block even on a non-blocking descriptor (xenevtchn.h): poll first, each time.
-    pollfd ready{.fd = fd(), .events = POLLIN, .revents = 0};
-    if (poll(&ready, 1, 0) != 1) return std::nullopt;
     const auto port = xenevtchn_pending(handle_.get());
     if (port < 0) return std::nullopt;
     return static_cast<Port>(port);
@@ -56,7 +53,12 @@ Result<std::unique_ptr<EventChannels>> open_event_channels() {
     return system_failure(
         "no event channels (in a Xen domain: is xen-evtchn loaded? elsewhere: start `ringback-hypervisor serve` "
         "and run this under `ringback-hypervisor exec DOMID --`)");
-  return std::make_unique<XenEventChannels>(handle);
+  auto events = std::make_unique<XenEventChannels>(handle);
+  // Linux's evtchn device and the embedded one heed O_NONBLOCK: no poll() before each xenevtchn_pending().
+  const int flags = fcntl(events->fd(), F_GETFL);
+  if (flags < 0 || fcntl(events->fd(), F_SETFL, flags | O_NONBLOCK) != 0)
+    return system_failure("cannot make event channels non-blocking");
+  return events;
 }
 
 }  // namespace ringback::hypervisor
