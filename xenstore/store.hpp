@@ -1,5 +1,6 @@
-// The client of xenstore, over libxenstore. One object per thread. Which store it reaches is libxenstore's affair
-// (XENSTORED_PATH, /run/xenstored/socket, /dev/xen/xenbus), so Xen's and the embedded one look the same.
+// The client of xenstore, over libxenstore. One object per thread. Which store it reaches is
+// libxenstore's affair (XENSTORED_PATH, /run/xenstored/socket, /dev/xen/xenbus), so Xen's and the
+// embedded one look the same.
 #pragma once
 
 #include <functional>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hypervisor/descriptor.hpp"
 #include "hypervisor/result.hpp"
 #include "hypervisor/types.hpp"
 
@@ -26,7 +28,7 @@ struct Permission {
 };
 
 struct WatchEvent {
-  std::string path;   // what changed, or the watched path itself right after watch()
+  std::string path;  // what changed, or the watched path itself right after watch()
   std::string token;
 };
 
@@ -47,18 +49,21 @@ class Store {
   Result<void> remove(const std::string& path);
   // The names of the children; a missing node has none.
   Result<std::vector<std::string>> list(const std::string& path);
-  // The first entry names the owner, and what everybody not named further on may do (xenstore's rule).
+  // The first entry names the owner, and what everybody not named further on may do (xenstore's
+  // rule).
   Result<std::vector<Permission>> permissions(const std::string& path);
   Result<void> set_permissions(const std::string& path, const std::vector<Permission>& permissions);
 
-  // Runs body in a transaction, again when another client got in between (EAGAIN), at most `attempts` times with a short
-  // growing pause: then EAGAIN is returned. Body's own error abandons the transaction and is returned. Body may
-  // run more than once, so it has no effects outside the transaction.
+  // Runs body in a transaction, again when another client got in between (EAGAIN), at most
+  // `attempts` times with a short growing pause: then EAGAIN is returned. Body's own error abandons
+  // the transaction and is returned. Body may run more than once, so it has no effects outside the
+  // transaction.
   Result<void> transact(const std::function<Result<void>(Transaction&)>& body, int attempts = 32);
 
   // Readable when next_event() may have something.
   int fd() const;
-  // Fires once at once, then on every change of path or of what is below it; also where path does not exist yet.
+  // Fires once at once, then on every change of path or of what is below it; also where path does
+  // not exist yet.
   Result<void> watch(const std::string& path, const std::string& token);
   void unwatch(const std::string& path, const std::string& token);
   // Never blocks. An error if the connection to the store has broken.
@@ -69,8 +74,14 @@ class Store {
 
  private:
   friend class Transaction;
-  explicit Store(xs_handle* handle);
+  explicit Store(xs_handle* handle) : handle_(handle) {}
+  Result<void> make_readiness();
+
   xs_handle* handle_;
+  // libxenstore does not say when its connection breaks: its descriptor stays silent. A second
+  // connection that is never used does; readiness_ is an epoll of both.
+  hypervisor::Descriptor lifeline_;
+  hypervisor::Descriptor readiness_;
 };
 
 // The same operations within a transaction; made by Store::transact().

@@ -1,9 +1,10 @@
-// The xenstore keys of a vif, as values: parsed once, with ranges, and printed. Pure: text in, values or an Error that
-// names the key, its value and its range out. A key's text comes from a guest, so it is length-capped and never
-// trusted.
+// The xenstore keys of a vif, as values: parsed once, with ranges, and printed. Pure: text in,
+// values or an Error that names the key, its value and its range out. A key's text comes from a
+// guest, so it is length-capped and never trusted.
 //
-//   BE = /local/domain/<backend>/backend/vif/<domid>/<devid>   written by the toolstack and the backend
-//   FE = /local/domain/<domid>/device/vif/<devid>              written by the toolstack and the frontend
+//   BE = /local/domain/<backend>/backend/vif/<domid>/<devid>   written by the toolstack and the
+//   backend FE = /local/domain/<domid>/device/vif/<devid>              written by the toolstack and
+//   the frontend
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hypervisor/result.hpp"
@@ -33,38 +35,44 @@ struct VifId {
   std::uint32_t device = 0;
   friend auto operator<=>(const VifId&, const VifId&) = default;
 };
-std::string device_name(VifId id);                       // vif<domid>.<devid>
-std::string backend_path(DomainId backend, VifId id);    // BE
-std::string frontend_path(VifId id);                     // FE
+std::string device_name(VifId id);                     // vif<domid>.<devid>
+std::string backend_path(DomainId backend, VifId id);  // BE
+std::string frontend_path(VifId id);                   // FE
 
-// Relative key to value, as read from a directory of the store in one go ("queue-0/tx-ring-ref" included).
+// Relative key to value, as read from a directory of the store in one go ("queue-0/tx-ring-ref"
+// included).
 using Keys = std::map<std::string, std::string, std::less<>>;
 
 // What a vif leaves by: a tap in the host's stack, or a port of the built-in switch.
 enum class PortKind { tap, software_switch };
 
 struct Rate {
-  std::uint64_t bytes = 0;         // per interval
+  std::uint64_t bytes = 0;  // per interval
   std::uint64_t interval_us = 50000;
   friend bool operator==(const Rate&, const Rate&) = default;
 };
+// As libxl writes it: "bytes,usec".
+Result<Rate> parse_rate(std::string_view text);
+std::string to_string(const Rate& rate);
 
 // What the toolstack wrote in BE: the configuration.
-//   frontend frontend-id handle mac online state hotplug-status script bridge rate mtu vifname ip vlan ...  as libxl writes
-//   script ends in "vif-ringback"  -> the built-in switch, named by `bridge`; anything else -> a tap
-//   ringback/port = "tap" | "switch" overrides that;  ringback/switch = name;  ringback/max-queues = 1..64
+//   frontend frontend-id handle mac online state hotplug-status script bridge rate mtu vifname ip
+//   vlan ...  as libxl writes script ends in "vif-ringback"  -> the built-in switch, named by
+//   `bridge`; anything else -> a tap ringback/port = "tap" | "switch" overrides that;
+//   ringback/switch = name;  ringback/max-queues = 1..64
 struct VifConfig {
   VifId id;
-  std::string frontend;                 // FE
+  std::string frontend;  // FE
   Mac mac{};
   bool online = true;
   PortKind port = PortKind::tap;
-  std::string switch_name;              // for software_switch
-  std::string vifname;                  // empty: device_name(id)
-  std::uint32_t mtu = 1500;             // 68..65535
+  std::string switch_name;   // for software_switch
+  std::string vifname;       // empty: device_name(id)
+  std::uint32_t mtu = 1500;  // 68..65535
   std::optional<Rate> rate;
-  std::uint32_t max_queues = 4;         // 1..64
+  std::uint32_t max_queues = 4;  // 1..64
   std::string hotplug_status;
+  friend bool operator==(const VifConfig&, const VifConfig&) = default;
 };
 Result<VifConfig> parse_vif_config(VifId id, const Keys& backend);
 
@@ -90,13 +98,14 @@ struct QueueKeys {
 struct FrontendKeys {
   std::vector<QueueKeys> queues;  // 1..max_queues
   bool split_event_channels = false;
-  bool rx_copy = true;            // request-rx-copy; 0 is refused
-  bool rx_notify = false;         // feature-rx-notify
-  net::Abilities abilities;       // what the guest's rx path takes
+  bool rx_copy = true;       // request-rx-copy; absent is taken for 1, 0 is refused
+  bool rx_notify = false;    // feature-rx-notify
+  net::Abilities abilities;  // what the guest's rx path takes
   friend bool operator==(const FrontendKeys&, const FrontendKeys&) = default;
 };
-// max_queues: what the backend offered. Rules: multi-queue-num-queues absent or 1 -> top-level keys (queue-0/ also
-// where only that exists), 2 or more -> queue-N/; 0 or more than max_queues is refused (note 36).
+// max_queues: what the backend offered. Rules: multi-queue-num-queues absent or 1 -> top-level keys
+// (queue-0/ also where only that exists), 2 or more -> queue-N/; 0 or more than max_queues is
+// refused (note 36).
 Result<FrontendKeys> parse_frontend_keys(const Keys& frontend, std::uint32_t max_queues);
 Keys print(const FrontendKeys& keys);
 
