@@ -1,0 +1,78 @@
+#include "frontend/receiver.hpp"
+
+namespace ringback::frontend {
+namespace {
+
+using hypervisor::Access;
+
+tl::unexpected<Error> lie(const std::string& what) {
+  return failure(EPROTO, "the backend broke the rx ring's rules: " + what);
+}
+
+constexpr std::uint16_t slot_of(ring::Index index) {
+  return static_cast<std::uint16_t>(index % Receiver::slots);
+}
+
+}  // namespace
+
+Result<Receiver> Receiver::share(hypervisor::GrantSharer& sharer, hypervisor::DomainId backend) {
+  auto ring_pages = sharer.share(backend, 1, Access::read_write);
+  if (!ring_pages) return tl::unexpected(ring_pages.error());
+  auto pages = sharer.share(backend, slots, Access::read_write);
+  if (!pages) return tl::unexpected(pages.error());
+  return Receiver(std::move(*ring_pages), std::move(*pages));
+}
+
+Receiver::Receiver(hypervisor::SharedPages ring_pages, hypervisor::SharedPages pages)
+    : ring_pages_(std::move(ring_pages)),
+      pages_(std::move(pages)),
+      ring_(ring::RxFrontRing::initialise(ring_pages_.bytes())) {
+  repost();
+}
+
+Result<void> Receiver::look() {
+  const auto ready = ring_.unconsumed();
+  if (!ready) return lie("it answered more slots than it was given");
+  for (ring::Index i = 0; i < *ready; ++i) {
+    responses_[i] = ring_.response(i);
+    ids_[i] = slot_of(ring_.next_response() + i);
+  }
+  seen_ = *ready;
+  read_ = 0;
+  return {};
+}
+
+Result<std::optional<Receiver::Frame>> Receiver::next(Counters::Rx& counters) {
+  while (read_ < seen_) {
+    const ring::Index count = seen_ - read_;
+    const auto ids = std::span(ids_).subspan(read_, count);
+    const auto chain = ring::read_rx_chain(std::span(responses_).subspan(read_, count), ids);
+    if (chain.verdict == ring::RxVerdict::incomplete) break;
+    if (chain.verdict == ring::RxVerdict::fatal)
+      return lie("wrong ids, unknown extras or a frame of too many slots");
+    read_ += chain.slots;
+    ring_.consume(chain.slots);
+    if (chain.verdict == ring::RxVerdict::error) {
+      counters.drop_error += 1;
+      continue;
+    }
+    Frame frame;
+    frame.size = chain.size;
+    frame.offload = chain.offload;
+    for (const auto& part : chain.view())
+      frame.parts[frame.part_count++] = {pages_.page(ids[part.slot]).data() + part.offset,
+                                         part.size};
+    return frame;
+  }
+  return std::nullopt;
+}
+
+bool Receiver::repost() {
+  while (ring_.free() > 0) {
+    const std::uint16_t slot = slot_of(posted_++);
+    ring_.put({.id = slot, .pad = 0, .gref = pages_.refs()[slot]});
+  }
+  return ring_.publish();
+}
+
+}  // namespace ringback::frontend
