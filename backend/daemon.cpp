@@ -21,6 +21,8 @@ using xenstore::XenbusState;
 namespace {
 // The token of the watch on all vifs; a vif's own is its path.
 constexpr const char* root_token = "backend";
+
+std::string state_text(XenbusState state) { return std::to_string(static_cast<int>(state)); }
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers) {
@@ -139,7 +141,7 @@ void Daemon::look_at(VifId id) {
   if (found == devices_.end()) {
     const auto frontend = store_.read(backend + "/frontend");
     if (!frontend || !*frontend) return;  // not there, or not yet complete
-    found = devices_.emplace(id, Device{.backend = backend, .frontend = **frontend, .handshake = {}, .vif = {}, .error = {}}).first;
+    found = devices_.emplace(id, Device{.backend = backend, .frontend = **frontend, .handshake = {}, .vif = {}}).first;
     // Fires at once, so the device is looked at again with whatever happened in between.
     if (auto watched = store_.watch(found->second.frontend + "/state", path_of(id)); !watched)
       spdlog::error("{}: {}", xenstore::device_name(id), watched.error().what);
@@ -164,11 +166,12 @@ void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
       case BackendAction::offer:
         if (auto offered = offer(id, device); !offered) {
           report(id, device, offered.error().what);
+          actions.resize(i + 1);  // what was to come stood on the offer
           follow(device.handshake.condemn());
         }
         break;
       case BackendAction::connect: {
-        const auto connected = connect(device);
+        const auto connected = connect(id, device);
         if (connected)
           spdlog::info("{}: connected", name);
         else
@@ -201,41 +204,41 @@ void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
   }
 }
 
-Result<void> Daemon::offer(VifId id, Device& device) {
+// The vif and its port, made from what the toolstack wrote; kept while that stays the same.
+Result<void> Daemon::prepare(VifId id, Device& device) {
   auto keys = xenstore::read_directory(store_, device.backend);
   if (!keys) return tl::unexpected(keys.error());
   auto config = xenstore::parse_vif_config(id, *keys);
   if (!config) return tl::unexpected(config.error());
-
-  if (!device.vif) {
-    auto vif = std::make_unique<Vif>(*config, workers_);
-    if (config->port == xenstore::PortKind::software_switch) {
-      vif->join(switch_named(config->switch_name));
-    } else if (auto made = vif->make_tap(); !made) {
-      return made;
-    }
-    device.vif = std::move(vif);
+  config->hotplug_status.clear();  // no part of what the vif is
+  if (device.vif && device.vif->config() == *config) return {};
+  device.vif.reset();  // its tap's name is free again
+  auto vif = std::make_unique<Vif>(*config, workers_);
+  if (config->port == xenstore::PortKind::software_switch) {
+    vif->join(switch_named(config->switch_name));
+  } else if (auto made = vif->make_tap(); !made) {
+    return made;
   }
-  xenstore::BackendFeatures features;
-  features.max_queues = config->max_queues;
-  spdlog::info("{}: offered to domain {}, {}", xenstore::device_name(id), id.domain,
-               config->port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config->switch_name);
-  // The device is there before InitWait is: the toolstack runs its script on it then (note 31). A node that has vanished
-  // is not made again (note 35).
-  return store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
-    auto exists = transaction.read(device.backend + "/state");
-    if (!exists) return tl::unexpected(exists.error());
-    if (!*exists) return {};
-    for (const auto& [key, value] : print(features)) {
-      if (auto written = transaction.write(device.backend + "/" + key, value); !written) return written;
-    }
-    return transaction.write(device.backend + "/state",
-                             std::to_string(static_cast<int>(XenbusState::init_wait)));
-  });
+  device.vif = std::move(vif);
+  return {};
 }
 
-Result<void> Daemon::connect(Device& device) {
-  if (!device.vif) return failure(EINVAL, "the vif was never offered");
+Result<void> Daemon::offer(VifId id, Device& device) {
+  // The network device is there before InitWait is: the toolstack runs its script on it then (note 31).
+  if (auto prepared = prepare(id, device); !prepared) return prepared;
+  const auto& config = device.vif->config();
+  xenstore::BackendFeatures features;
+  features.max_queues = config.max_queues;
+  spdlog::info("{}: offered to domain {}, {}", xenstore::device_name(id), id.domain,
+               config.port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config.switch_name);
+  auto keys = print(features);
+  keys["state"] = state_text(XenbusState::init_wait);
+  return write_if_there(device, keys);
+}
+
+Result<void> Daemon::connect(VifId id, Device& device) {
+  // A daemon before this one may have made the offer.
+  if (auto prepared = prepare(id, device); !prepared) return prepared;
   auto keys = xenstore::read_directory(store_, device.frontend);
   if (!keys) return tl::unexpected(keys.error());
   auto frontend = xenstore::parse_frontend_keys(*keys, device.vif->config().max_queues);
@@ -243,29 +246,29 @@ Result<void> Daemon::connect(Device& device) {
   return device.vif->connect(*frontend);
 }
 
-// Writes our state, unless the device has vanished: it is never made again (note 35).
 void Daemon::say(Device& device, XenbusState state) {
-  const std::string path = device.backend + "/state";
-  const auto said = store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
-    auto exists = transaction.read(path);
-    if (!exists) return tl::unexpected(exists.error());
-    if (!*exists) return {};
-    return transaction.write(path, std::to_string(static_cast<int>(state)));
-  });
-  if (!said) spdlog::error("{}", said.error().what);
+  if (const auto said = write_if_there(device, {{"state", state_text(state)}}); !said)
+    spdlog::error("{}", said.error().what);
 }
 
 // Where an operator looks: the log, and the device's error node.
 void Daemon::report(VifId id, Device& device, const std::string& what) {
-  device.error = what;
   spdlog::error("{}: {}", xenstore::device_name(id), what);
-  const auto written = store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
+  if (const auto written = write_if_there(device, {{"error", what}}); !written)
+    spdlog::error("{}", written.error().what);
+}
+
+// Writes keys below BE, all or none, unless the device has vanished: it is never made again (note 35).
+Result<void> Daemon::write_if_there(const Device& device, const xenstore::Keys& keys) {
+  return store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
     auto exists = transaction.read(device.backend + "/state");
     if (!exists) return tl::unexpected(exists.error());
     if (!*exists) return {};
-    return transaction.write(device.backend + "/error", what);
+    for (const auto& [key, value] : keys) {
+      if (auto written = transaction.write(device.backend + "/" + key, value); !written) return written;
+    }
+    return {};
   });
-  if (!written) spdlog::error("{}", written.error().what);
 }
 
 void Daemon::worker_reports() {

@@ -31,7 +31,6 @@ class Daemon {
     std::string frontend;  // FE
     xenstore::BackendHandshake handshake;
     std::unique_ptr<Vif> vif;  // from offer to forget
-    std::string error;         // the last one, as it stands in the error node
   };
 
   Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store, hypervisor::DomainId own);
@@ -43,8 +42,10 @@ class Daemon {
   void look_at(xenstore::VifId id);
   Result<xenstore::BackendView> view(const Device& device);
   void act(xenstore::VifId id, Device& device, std::vector<xenstore::BackendAction> actions);
+  Result<void> prepare(xenstore::VifId id, Device& device);
   Result<void> offer(xenstore::VifId id, Device& device);
-  Result<void> connect(Device& device);
+  Result<void> connect(xenstore::VifId id, Device& device);
+  Result<void> write_if_there(const Device& device, const xenstore::Keys& keys);
   void say(Device& device, xenstore::XenbusState state);
   void report(xenstore::VifId id, Device& device, const std::string& what);
   void log_statistics() const;
