@@ -1,5 +1,5 @@
-// A worker's means of moving bytes: a batch of grant copies that is carried out in one call, and scratch memory for
-// frames that have to be here. One per worker, on its thread.
+// A worker's means of moving bytes: a batch of grant copies that is carried out in one call, and
+// scratch memory for frames that have to be here. One per worker, on its thread.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,15 @@ class Copier {
  public:
   explicit Copier(hypervisor::GrantUser& grants);
 
-  // Appends copies of the reader's next `size` bytes. If one fails in flush(), the frame is marked as failed when its
-  // sender's grant is to blame, else response (if there is one) gets an error status.
+  // Appends copies of the reader's next `size` bytes. If one fails in flush(), the frame is marked
+  // as failed when its sender's grant is to blame, else response (if there is one) gets an error
+  // status.
   void to_grant(FrameReader& from, Frame& frame, hypervisor::GrantEnd to, std::size_t size,
                 ring::RxResponse& response);
   void to_local(FrameReader& from, Frame& frame, std::byte* to, std::size_t size);
 
-  // Carries out what was appended. Frames, responses and memory named there must still be where they were.
+  // Carries out what was appended. Frames, responses and memory named there must still be where
+  // they were.
   void flush();
 
   // Worker-wide scratch memory; whoever uses it is done with it when he returns.
@@ -45,8 +47,8 @@ class Copier {
   std::vector<std::byte> software_scratch_;
 };
 
-// The whole frame in one piece: itself if it is local, else a copy at `to`, which has room for frame.size bytes. Empty if
-// the sender's grants were bad; then the frame is marked.
+// The whole frame in one piece: itself if it is local, else a copy at `to`, which has room for
+// frame.size bytes. Empty if the sender's grants were bad; then the frame is marked.
 std::span<std::byte> linearise(Frame& frame, std::span<std::byte> to, Copier& copier);
 
 }  // namespace ringback::backend

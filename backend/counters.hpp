@@ -1,5 +1,5 @@
-// What happened to every frame of a queue: in = delivered + the sum of the drops. Written by whoever serves the queue,
-// readable from any thread.
+// What happened to every frame of a queue: in = delivered + the sum of the drops. Written by
+// whoever serves the queue, readable from any thread.
 #pragma once
 
 #include <array>
@@ -22,7 +22,8 @@ enum class Drop : std::uint8_t {
   count
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Drop::count)> drop_names = {
-    "malformed", "bad-grant", "bad-receiver", "bad-headers", "full", "too-big", "no-receiver", "port-down"};
+    "malformed", "bad-grant", "bad-receiver", "bad-headers",
+    "full",      "too-big",   "no-receiver",  "port-down"};
 
 // A counter with one writer at a time: no locked instruction.
 class Counter {

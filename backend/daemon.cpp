@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
+#include <set>
+
 #include "backend/statistics.hpp"
 #include "backend/vif_path.hpp"
 #include "xenstore/key_reader.hpp"
@@ -21,8 +23,12 @@ using xenstore::XenbusState;
 namespace {
 // The token of the watch on all vifs; a vif's own is its path.
 constexpr const char* root_token = "backend";
+// Taken at one go, so that a guest that writes without end keeps nothing else from being done.
+constexpr int most_events = 4096;
 
-std::string state_text(XenbusState state) { return std::to_string(static_cast<int>(state)); }
+std::string state_text(XenbusState state) {
+  return std::to_string(static_cast<int>(state));
+}
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers) {
@@ -37,7 +43,8 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers) {
   return daemon;
 }
 
-Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store, hypervisor::DomainId own)
+Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store,
+               hypervisor::DomainId own)
     : loop_(std::move(loop)),
       store_(std::move(store)),
       own_(own),
@@ -66,39 +73,50 @@ Result<void> Daemon::open(std::size_t workers) {
     while (::read(statistics_signal_.get(), &info, sizeof info) > 0) log_statistics();
   };
   if (auto added = loop_->add(statistics_signal_.get(), EPOLLIN, signalled); !added) return added;
-  if (auto added = loop_->add(reports_.get(), EPOLLIN, [this](std::uint32_t) { worker_reports(); }); !added)
+  if (auto added = loop_->add(reports_.get(), EPOLLIN, [this](std::uint32_t) { worker_reports(); });
+      !added)
     return added;
-  if (auto added = loop_->add(store_.fd(), EPOLLIN, [this](std::uint32_t) { store_events(); }); !added)
+  if (auto added = loop_->add(store_.fd(), EPOLLIN, [this](std::uint32_t) { store_events(); });
+      !added)
     return added;
   // One watch for all that the toolstack writes; a second one per vif for its frontend's state.
   return store_.watch(root_, root_token);
 }
 
 Result<void> Daemon::run() {
-  spdlog::info("serving the vifs below {} with {} worker{}", root_, workers_.size(), workers_.size() == 1 ? "" : "s");
+  spdlog::info("serving the vifs below {} with {} worker{}", root_, workers_.size(),
+               workers_.size() == 1 ? "" : "s");
   if (auto ran = loop_->run(); !ran) return ran;
   if (lost_.code != 0) return tl::unexpected(lost_);
   log_statistics();
   return {};
 }
 
+// Takes what has happened first, then looks at each vif once, however often its guest has written.
+// What a guest writes below its state is no news.
 void Daemon::store_events() {
-  while (true) {
+  std::set<VifId> touched;
+  bool all = false;
+  for (int taken = 0; taken < most_events; ++taken) {
     const auto event = store_.next_event();
     if (!event) {
       lost_ = event.error();
       loop_->remove(store_.fd());
       return loop_->stop();
     }
-    if (!*event) return;
+    if (!*event) break;
     const auto& [path, token] = **event;
-    const bool ours = token == root_token;
-    const std::string_view below = ours ? std::string_view(path).substr(std::min(path.size(), root_.size() + 1)) : token;
-    if (const auto id = vif_of(below))
-      look_at(*id);
-    else if (ours)
-      scan();
+    if (token == root_token) {
+      const auto id =
+          vif_of(std::string_view(path).substr(std::min(path.size(), root_.size() + 1)));
+      if (id) touched.insert(*id);
+      all |= !id;
+    } else if (const auto id = vif_of(token); id && path.ends_with("/state")) {
+      touched.insert(*id);
+    }
   }
+  if (all) scan();
+  for (const VifId id : touched) look_at(id);
 }
 
 // The whole tree, or a domain's part of it, was made or removed at once.
@@ -141,10 +159,17 @@ void Daemon::look_at(VifId id) {
   if (found == devices_.end()) {
     const auto frontend = store_.read(backend + "/frontend");
     if (!frontend || !*frontend) return;  // not there, or not yet complete
-    found = devices_.emplace(id, Device{.backend = backend, .frontend = **frontend, .handshake = {}, .vif = {}}).first;
+    found =
+        devices_
+            .emplace(id,
+                     Device{.backend = backend, .frontend = **frontend, .handshake = {}, .vif = {}})
+            .first;
     // Fires at once, so the device is looked at again with whatever happened in between.
-    if (auto watched = store_.watch(found->second.frontend + "/state", path_of(id)); !watched)
-      spdlog::error("{}: {}", xenstore::device_name(id), watched.error().what);
+    if (auto watched = store_.watch(found->second.frontend + "/state", path_of(id)); !watched) {
+      report(id, found->second, watched.error().what);
+      devices_.erase(found);  // looked at again when the toolstack next touches it
+      return;
+    }
   }
   Device& device = found->second;
   const auto seen = view(device);
@@ -224,13 +249,15 @@ Result<void> Daemon::prepare(VifId id, Device& device) {
 }
 
 Result<void> Daemon::offer(VifId id, Device& device) {
-  // The network device is there before InitWait is: the toolstack runs its script on it then (note 31).
+  // The network device is there before InitWait is: the toolstack runs its script on it then (note
+  // 31).
   if (auto prepared = prepare(id, device); !prepared) return prepared;
   const auto& config = device.vif->config();
   xenstore::BackendFeatures features;
   features.max_queues = config.max_queues;
-  spdlog::info("{}: offered to domain {}, {}", xenstore::device_name(id), id.domain,
-               config.port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config.switch_name);
+  spdlog::info(
+      "{}: offered to domain {}, {}", xenstore::device_name(id), id.domain,
+      config.port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config.switch_name);
   auto keys = print(features);
   keys["state"] = state_text(XenbusState::init_wait);
   return write_if_there(device, keys);
@@ -258,14 +285,16 @@ void Daemon::report(VifId id, Device& device, const std::string& what) {
     spdlog::error("{}", written.error().what);
 }
 
-// Writes keys below BE, all or none, unless the device has vanished: it is never made again (note 35).
+// Writes keys below BE, all or none, unless the device has vanished: it is never made again (note
+// 35).
 Result<void> Daemon::write_if_there(const Device& device, const xenstore::Keys& keys) {
   return store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
     auto exists = transaction.read(device.backend + "/state");
     if (!exists) return tl::unexpected(exists.error());
     if (!*exists) return {};
     for (const auto& [key, value] : keys) {
-      if (auto written = transaction.write(device.backend + "/" + key, value); !written) return written;
+      if (auto written = transaction.write(device.backend + "/" + key, value); !written)
+        return written;
     }
     return {};
   });
@@ -288,7 +317,9 @@ void Daemon::worker_reports() {
 
 void Daemon::log_statistics() const {
   for (const auto& [id, device] : devices_) {
-    if (device.vif) spdlog::info("{}: statistics {}", xenstore::device_name(id), summary(device.vif->statistics()));
+    if (device.vif)
+      spdlog::info("{}: statistics {}", xenstore::device_name(id),
+                   summary(device.vif->statistics()));
   }
 }
 

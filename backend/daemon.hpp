@@ -1,4 +1,5 @@
-// The control thread: finds vifs in xenstore, walks each through its handshake, and gives their queues to the workers.
+// The control thread: finds vifs in xenstore, walks each through its handshake, and gives their
+// queues to the workers.
 #pragma once
 
 #include <map>
@@ -16,7 +17,8 @@ namespace ringback::backend {
 
 class Daemon {
  public:
-  // workers: 1 or more threads. An Error if there is no store, no hypervisor, or no right to use them.
+  // workers: 1 or more threads. An Error if there is no store, no hypervisor, or no right to use
+  // them.
   static Result<std::unique_ptr<Daemon>> start(std::size_t workers);
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -33,7 +35,8 @@ class Daemon {
     std::unique_ptr<Vif> vif;  // from offer to forget
   };
 
-  Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store, hypervisor::DomainId own);
+  Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store,
+         hypervisor::DomainId own);
   Result<void> open(std::size_t workers);
 
   void store_events();

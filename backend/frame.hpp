@@ -1,4 +1,5 @@
-// A frame on its way through the backend. It is passed by reference within one burst and owns nothing.
+// A frame on its way through the backend. It is passed by reference within one burst and owns
+// nothing.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +17,11 @@ namespace ringback::backend {
 // At most so many frames move as one.
 inline constexpr std::size_t burst_size = 64;
 
-//   | head: private memory, at least min(size, net::head_size) bytes | rest: pages that `domain` granted |
+//   | head: private memory, at least min(size, net::head_size) bytes | rest: pages that `domain`
+//   granted |
 //
-// All decisions are made on the head, which no guest can change any more. A frame without rest is local.
+// All decisions are made on the head, which no guest can change any more. A frame without rest is
+// local.
 struct Frame {
   std::span<std::byte> head;
   std::span<const ring::Piece> rest;
@@ -32,7 +35,7 @@ struct Frame {
 class FrameReader {
  public:
   struct Chunk {
-    std::byte* local;       // nullptr: in the sender's page
+    std::byte* local;  // nullptr: in the sender's page
     std::uint32_t gref;
     std::uint16_t offset;
     std::uint16_t size;
@@ -43,7 +46,8 @@ class FrameReader {
   // The next 1 to `limit` bytes; only while bytes are left and limit > 0.
   Chunk next(std::size_t limit) {
     if (!head_.empty()) {
-      const auto size = static_cast<std::uint16_t>(std::min({limit, head_.size(), std::size_t{0xffff}}));
+      const auto size =
+          static_cast<std::uint16_t>(std::min({limit, head_.size(), std::size_t{0xffff}}));
       const Chunk chunk{head_.data(), 0, 0, size};
       head_ = head_.subspan(size);
       return chunk;

@@ -20,11 +20,15 @@ Result<std::unique_ptr<Queue>> Queue::connect(const Config& config, Port& port,
   const auto tx = ring::TxBackRing::attach(tx_pages->bytes());
   const auto rx = ring::RxBackRing::attach(rx_pages->bytes());
   if (!tx || !rx)
-    return failure(EPROTO, fmt::format("the {} ring of queue {} claims more requests than it has slots",
-                                       tx ? "rx" : "tx", config.index));
+    return failure(EPROTO,
+                   fmt::format("the {} ring of queue {} claims more requests than it has slots",
+                               tx ? "rx" : "tx", config.index));
 
-  std::unique_ptr<Queue> queue(new Queue(config, port, events, std::move(*tx_pages), std::move(*rx_pages), *tx));
-  const auto bind = [&](hypervisor::Port remote) { return events.bind_interdomain(config.guest, remote); };
+  std::unique_ptr<Queue> queue(
+      new Queue(config, port, events, std::move(*tx_pages), std::move(*rx_pages), *tx));
+  const auto bind = [&](hypervisor::Port remote) {
+    return events.bind_interdomain(config.guest, remote);
+  };
   auto tx_channel = bind(config.keys.tx_event_channel);
   if (!tx_channel) return tl::unexpected(tx_channel.error());
   queue->tx_channel_ = queue->rx_channel_ = *tx_channel;
@@ -77,7 +81,8 @@ bool Queue::serve_tx(Copier& copier) {
 }
 
 bool Queue::serve_rx(Copier& copier) {
-  // With one event channel for both, it stays masked while the tx ring is busy, so the rx ring is looked at each time.
+  // With one event channel for both, it stays masked while the tx ring is busy, so the rx ring is
+  // looked at each time.
   const bool shared = rx_channel_ == tx_channel_;
   if (guest_posted_ || (shared && guest_sent_)) {
     guest_posted_ = false;
@@ -97,7 +102,8 @@ bool Queue::serve_rx(Copier& copier) {
 // Copies the requests once, then cuts them into chains; returns how many chains.
 std::size_t Queue::read_burst(ring::Index available) {
   const std::size_t looked_at = std::min<std::size_t>(available, window);
-  for (std::size_t i = 0; i < looked_at; ++i) requests_[i] = tx_.request(static_cast<ring::Index>(i));
+  for (std::size_t i = 0; i < looked_at; ++i)
+    requests_[i] = tx_.request(static_cast<ring::Index>(i));
   std::size_t count = 0;
   std::size_t next = 0;
   while (count < burst_size && next < looked_at) {
@@ -116,8 +122,8 @@ std::size_t Queue::read_burst(ring::Index available) {
   return count;
 }
 
-// Brings the first bytes of every good frame into private memory: nothing is decided on bytes that the guest can
-// still change. A frame's pieces then start behind its head.
+// Brings the first bytes of every good frame into private memory: nothing is decided on bytes that
+// the guest can still change. A frame's pieces then start behind its head.
 void Queue::copy_heads(std::size_t count, Copier& copier) {
   frame_count_ = 0;
   for (std::size_t c = 0; c < count; ++c) {

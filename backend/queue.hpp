@@ -3,8 +3,8 @@
 //   serve():  tx ring -> chains -> heads copied -> Frames -> port.send() -> responses -> one event
 //             port.receive() -> RxSink -> rx ring
 //
-// Read this file's queue.cpp from serve() down to follow a frame. Made, served and destroyed on its worker's thread; only its
-// sink() is shared, with the workers of those who send to it.
+// Read this file's queue.cpp from serve() down to follow a frame. Made, served and destroyed on its
+// worker's thread; only its sink() is shared, with the workers of those who send to it.
 #pragma once
 
 #include <memory>
@@ -26,7 +26,8 @@ class Queue {
     net::Abilities abilities;
   };
 
-  // Maps the rings and binds the event channels that the guest's keys name. port, events and grants outlive the queue.
+  // Maps the rings and binds the event channels that the guest's keys name. port, events and grants
+  // outlive the queue.
   static Result<std::unique_ptr<Queue>> connect(const Config& config, Port& port,
                                                 hypervisor::EventChannels& events,
                                                 hypervisor::GrantUser& grants);
@@ -43,8 +44,8 @@ class Queue {
   void guest_posted() { guest_posted_ = true; }
   void port_readable() { port_readable_ = true; }
 
-  // One burst in each direction that has been signalled. True: come back, there is more. False: safe to sleep, the rings
-  // are armed. Once broken() it does nothing.
+  // One burst in each direction that has been signalled. True: come back, there is more. False:
+  // safe to sleep, the rings are armed. Once broken() it does nothing.
   bool serve(Copier& copier);
 
   // Why the guest was found to be broken or hostile; nullptr while it behaves.
@@ -83,7 +84,8 @@ class Queue {
   hypervisor::Port rx_channel_ = 0;
   std::unique_ptr<RxSink> sink_;
 
-  bool guest_sent_ = true;  // scan once after attaching: an event may have been lost before (tests/models/restart.pml)
+  bool guest_sent_ = true;  // scan once after attaching: an event may have been lost before
+                            // (tests/models/restart.pml)
   bool guest_posted_ = true;
   bool port_readable_ = true;
   const char* broken_ = nullptr;

@@ -65,7 +65,8 @@ TEST_CASE("frames of every size reach the port with the bytes that the guest sen
     REQUIRE(world.port.received.size() == 1);
     REQUIRE(world.port.received.front() == frame);
     world.port.received.clear();
-    for (const auto& response : world.guest.tx_responses()) REQUIRE(response.status == NETIF_RSP_OKAY);
+    for (const auto& response : world.guest.tx_responses())
+      REQUIRE(response.status == NETIF_RSP_OKAY);
   }
 }
 

@@ -1,8 +1,9 @@
-// The daemon: a drop-in for the kernel's netback, in dom0 or a driver domain, or on the embedded hypervisor.
+// The daemon: a drop-in for the kernel's netback, in dom0 or a driver domain, or on the embedded
+// hypervisor.
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <thread>
@@ -22,8 +23,10 @@ void raise_descriptor_limit() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Serves the network devices of Xen guests from userspace. All else is configured in xenstore.",
-               "ringbackd");
+  CLI::App app(
+      "Serves the network devices of Xen guests from userspace. All else is configured in "
+      "xenstore.",
+      "ringbackd");
   std::size_t workers = std::clamp(std::thread::hardware_concurrency(), 1U, 64U);
   std::string level = "info";
   app.add_option("--workers", workers, "threads that move frames")

@@ -9,14 +9,17 @@ using net::Checksum;
 using net::Gso;
 
 namespace {
-// TCP goes no lower (Linux's TCP_MIN_SND_MSS), and a hostile sender must not make 65,000 frames of one.
+// TCP goes no lower (Linux's TCP_MIN_SND_MSS), and a hostile sender must not make 65,000 frames of
+// one.
 constexpr std::uint16_t smallest_segment = 48;
 }  // namespace
 
 void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
   for (Frame* frame : frames) {
-    if (takes(*frame))
+    if (frame->failed)
+      counters_.drop(Drop::bad_grant);  // another receiver of it has found out
+    else if (takes(*frame))
       deliver_one(*frame, copier);
     else
       deliver_in_software(*frame, copier);
@@ -29,22 +32,16 @@ void RxSink::drain(Copier& copier) {
   while (!backlog_.empty()) {
     std::size_t moved = 0;
     std::array<Frame, burst_size> frames;  // outlive the copies that name them
-    while (moved < std::min(backlog_.size(), burst_size)) {
-      Held& held = backlog_[moved];
+    for (; moved < std::min(backlog_.size(), burst_size); ++moved) {
       Frame& frame = frames[moved];
-      frame.head = held.bytes;
-      frame.size = static_cast<std::uint32_t>(held.bytes.size());
-      frame.offload = held.offload;
+      frame.head = backlog_.bytes(moved);
+      frame.size = backlog_.entry(moved).size;
+      frame.offload = backlog_.entry(moved).offload;
       if (!place(frame, copier)) break;
-      ++moved;
     }
     finish(copier);
     if (moved == 0) return;
-    for (; moved > 0; --moved) {
-      backlog_bytes_ -= backlog_.front().bytes.size();
-      spare_.push_back(std::move(backlog_.front().bytes));
-      backlog_.pop_front();
-    }
+    backlog_.pop(moved);
   }
 }
 
@@ -70,7 +67,8 @@ bool RxSink::takes(const Frame& frame) const {
 }
 
 void RxSink::deliver_one(Frame& frame, Copier& copier) {
-  if (frame.size > ring::max_rx_size || (frame.size > ring::page_size && !abilities_.scatter_gather))
+  if (frame.size > ring::max_rx_size ||
+      (frame.size > ring::page_size && !abilities_.scatter_gather))
     return counters_.drop(Drop::too_big);
   if (broken_) return counters_.drop(Drop::no_receiver);
   // Behind a backlog there is no overtaking.
@@ -98,7 +96,8 @@ void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
     return finish(copier);
   }
   net::Segmenter segmenter(whole, frame.offload.gso_size);
-  if (!segmenter.valid() || frame.offload.gso_size < smallest_segment) return counters_.drop(Drop::bad_headers);
+  if (!segmenter.valid() || frame.offload.gso_size < smallest_segment)
+    return counters_.drop(Drop::bad_headers);
   const auto room = memory.subspan(ring::max_rx_size);
   while (!segmenter.done()) {
     std::size_t used = 0;
@@ -115,7 +114,8 @@ void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
   }
 }
 
-// Reserves slots and appends the copies; false if the guest has not posted enough. Then it will notify when it has.
+// Reserves slots and appends the copies; false if the guest has not posted enough. Then it will
+// notify when it has.
 bool RxSink::place(Frame& frame, Copier& copier) {
   const ring::Index needed = ring::rx_slots(frame.size, frame.offload);
   if (!has_slots(needed)) return false;
@@ -123,13 +123,14 @@ bool RxSink::place(Frame& frame, Copier& copier) {
   std::array<ring::RxRequest, ring::max_rx_slots> requests;
   for (ring::Index i = 0; i < needed; ++i) requests[i] = ring_.request(i);
   ring_.consume(needed);
-  sizes_[placed_] = frame.size;
+  frames_[placed_] = &frame;
   ring::RxPlan& plan = plans_[placed_++];
   plan = ring::plan_rx(frame.size, frame.offload, {requests.data(), needed});
   FrameReader reader(frame);
   for (std::size_t i = 0; i < plan.copy_count; ++i) {
     const ring::RxCopy& copy = plan.copies[i];
-    copier.to_grant(reader, frame, {guest_, copy.gref, 0}, copy.size, plan.responses[copy.response]);
+    copier.to_grant(reader, frame, {guest_, copy.gref, 0}, copy.size,
+                    plan.responses[copy.response]);
   }
   return true;
 }
@@ -148,24 +149,14 @@ bool RxSink::has_slots(ring::Index needed) {
 }
 
 void RxSink::hold(Frame& frame, Copier& copier) {
-  if (backlog_bytes_ + frame.size > backlog_limit) return counters_.drop(Drop::full);
   finish(copier);
-  Held held;
-  if (!spare_.empty()) {
-    held.bytes = std::move(spare_.back());
-    spare_.pop_back();
-  }
-  held.bytes.resize(frame.size);
+  const auto room = backlog_.reserve(frame.size);
+  if (room.empty()) return counters_.drop(Drop::full);
   FrameReader reader(frame);
-  copier.to_local(reader, frame, held.bytes.data(), frame.size);
+  copier.to_local(reader, frame, room.data(), frame.size);
   copier.flush();
-  if (frame.failed) {
-    spare_.push_back(std::move(held.bytes));
-    return counters_.drop(Drop::bad_grant);
-  }
-  held.offload = frame.offload;
-  backlog_bytes_ += frame.size;
-  backlog_.push_back(std::move(held));
+  if (frame.failed) return counters_.drop(Drop::bad_grant);
+  backlog_.push(room, frame.offload);
 }
 
 // Carries out the copies, then answers, publishes and notifies once for all that was placed.
@@ -179,9 +170,9 @@ void RxSink::finish(Copier& copier) {
       good = good && plans_[i].responses[r].status >= 0;
     }
     if (good)
-      counters_.delivered(sizes_[i]);
+      counters_.delivered(frames_[i]->size);
     else
-      counters_.drop(Drop::bad_receiver);
+      counters_.drop(frames_[i]->failed ? Drop::bad_grant : Drop::bad_receiver);
   }
   placed_ = 0;
   if (ring_.publish()) events_.notify(port_);

@@ -1,12 +1,12 @@
-// The way to one guest: the rx ring of one queue, and a bounded backlog for when it is full. Any worker may deliver to it;
-// a lock is held for one burst (VALE's way: the sender's worker does the receiver's work). A lock held for a burst
-// costs less than handing frames to another thread.
+// The way to one guest: the rx ring of one queue, and a bounded backlog for when it is full. Any
+// worker may deliver to it; a lock is held for one burst (VALE's way: the sender's worker does the
+// receiver's work). A lock held for a burst costs less than handing frames to another thread.
 #pragma once
 
-#include <deque>
+#include <array>
 #include <mutex>
-#include <vector>
 
+#include "backend/backlog.hpp"
 #include "backend/copier.hpp"
 #include "backend/counters.hpp"
 #include "backend/frame.hpp"
@@ -18,17 +18,19 @@ namespace ringback::backend {
 
 class RxSink {
  public:
-  // guest: the domain that posts the buffers. port: notified through `events`, which must be safe to notify from any
-  // thread.
+  // guest: the domain that posts the buffers. port: notified through `events`, which must be safe
+  // to notify from any thread.
   RxSink(hypervisor::DomainId guest, ring::RxBackRing ring, hypervisor::EventChannels& events,
          hypervisor::Port port, net::Abilities abilities)
       : guest_(guest), ring_(ring), events_(events), port_(port), abilities_(abilities) {}
 
-  // Puts the frames on the guest's ring, or in the backlog while it is full, or drops them with a reason. What the guest
-  // did not negotiate is segmented and summed here. Frames are not kept; a sender's bad grant marks its frame.
+  // Puts the frames on the guest's ring, or in the backlog while it is full, or drops them with a
+  // reason. What the guest did not negotiate is segmented and summed here. Frames are not kept; a
+  // sender's bad grant marks its frame.
   void deliver(std::span<Frame* const> frames, Copier& copier);
 
-  // Moves the backlog to the ring, as far as it goes. To be called when the guest's event channel fires.
+  // Moves the backlog to the ring, as far as it goes. To be called when the guest's event channel
+  // fires.
   void drain(Copier& copier);
 
   // Frames wait for the guest: a port that can hold its own back should.
@@ -39,13 +41,6 @@ class RxSink {
   const Counters& counters() const { return counters_; }
 
  private:
-  // The backlog that a guest may run up, in bytes (XSA-392 is about a missing one).
-  static constexpr std::size_t backlog_limit = 1 << 20;
-  struct Held {
-    std::vector<std::byte> bytes;
-    net::Offload offload;
-  };
-
   bool takes(const Frame& frame) const;
   void deliver_one(Frame& frame, Copier& copier);
   void deliver_in_software(Frame& frame, Copier& copier);
@@ -64,10 +59,8 @@ class RxSink {
   bool broken_ = false;
   std::size_t placed_ = 0;  // frames placed and not finished: plans_[0, placed_)
   std::array<ring::RxPlan, burst_size> plans_;
-  std::array<std::uint32_t, burst_size> sizes_;
-  std::deque<Held> backlog_;
-  std::size_t backlog_bytes_ = 0;
-  std::vector<std::vector<std::byte>> spare_;  // memory of frames that left the backlog
+  std::array<Frame*, burst_size> frames_;  // one for each plan
+  Backlog backlog_;
   Counters counters_;
 };
 

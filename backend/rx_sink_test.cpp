@@ -18,7 +18,8 @@ struct World {
         events(hypervisor.event_channels(0)),
         grants(hypervisor.grant_user(0)),
         copier(*grants),
-        rx_pages(grants->map(1, {&guest.rings.refs()[1], 1}, hypervisor::Access::read_write).value()),
+        rx_pages(
+            grants->map(1, {&guest.rings.refs()[1], 1}, hypervisor::Access::read_write).value()),
         port(events->bind_interdomain(1, guest.rx_port).value()),
         sink(1, *ring::RxBackRing::attach(rx_pages.bytes()), *events, port, abilities) {}
 
@@ -32,7 +33,9 @@ struct World {
     Frame* list = &frame;
     sink.deliver({&list, 1}, copier);
   }
-  std::uint64_t drops(Drop reason) const { return sink.counters().drops[static_cast<std::size_t>(reason)].get(); }
+  std::uint64_t drops(Drop reason) const {
+    return sink.counters().drops[static_cast<std::size_t>(reason)].get();
+  }
 
   hypervisor::Simulated hypervisor;
   TestGuest guest;
@@ -109,12 +112,16 @@ TEST_CASE("a guest that posts no buffers costs a bounded backlog and then drops"
   World world(TestGuest::all(), 0);
   Bytes frame = test_frame(1, 2, 60000);
   for (int i = 0; i < 100; ++i) world.deliver(frame);
-  CHECK(world.drops(Drop::full) == 100 - (1 << 20) / 60000);
+  CHECK(world.drops(Drop::full) == 100 - Backlog::byte_limit / 60000);
   CHECK(world.sink.counters().frames.get() == 0);
 }
 
 TEST_CASE("a guest without GSO gets segments with complete checksums") {
-  net::Abilities plain{.scatter_gather = true, .checksum_v4 = false, .checksum_v6 = false, .gso_v4 = false, .gso_v6 = false};
+  net::Abilities plain{.scatter_gather = true,
+                       .checksum_v4 = false,
+                       .checksum_v6 = false,
+                       .gso_v4 = false,
+                       .gso_v6 = false};
   World world(plain);
   Bytes frame = tcp_frame(20000);
   world.deliver(frame, gso_frame);
@@ -131,8 +138,14 @@ TEST_CASE("a guest without GSO gets segments with complete checksums") {
   CHECK(payload == Bytes(frame.begin() + 54, frame.end()));
 }
 
-TEST_CASE("a guest without checksum offload gets complete checksums and the sender's bytes stay as they were") {
-  net::Abilities plain{.scatter_gather = true, .checksum_v4 = false, .checksum_v6 = true, .gso_v4 = false, .gso_v6 = false};
+TEST_CASE(
+    "a guest without checksum offload gets complete checksums and the sender's bytes stay as they "
+    "were") {
+  net::Abilities plain{.scatter_gather = true,
+                       .checksum_v4 = false,
+                       .checksum_v6 = true,
+                       .gso_v4 = false,
+                       .gso_v6 = false};
   World world(plain);
   Bytes frame = tcp_frame(1000);
   const Bytes before = frame;
@@ -145,7 +158,11 @@ TEST_CASE("a guest without checksum offload gets complete checksums and the send
 }
 
 TEST_CASE("a guest without scatter-gather never gets a frame of two slots") {
-  net::Abilities one_slot{.scatter_gather = false, .checksum_v4 = true, .checksum_v6 = true, .gso_v4 = false, .gso_v6 = false};
+  net::Abilities one_slot{.scatter_gather = false,
+                          .checksum_v4 = true,
+                          .checksum_v6 = true,
+                          .gso_v4 = false,
+                          .gso_v6 = false};
   World world(one_slot);
   Bytes big = test_frame(1, 2, 5000);
   world.deliver(big);

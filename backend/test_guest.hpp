@@ -1,4 +1,5 @@
-// A guest for the backend's tests: one queue's frontend on a simulated hypervisor. It plays by the rules unless told otherwise.
+// A guest for the backend's tests: one queue's frontend on a simulated hypervisor. It plays by the
+// rules unless told otherwise.
 #pragma once
 
 #include <cstring>
@@ -50,7 +51,8 @@ class TestGuest {
   }
 
   // Sends a frame in pieces of at most `piece` bytes.
-  void send(const Bytes& frame, const net::Offload& offload = {}, std::size_t piece = ring::page_size) {
+  void send(const Bytes& frame, const net::Offload& offload = {},
+            std::size_t piece = ring::page_size) {
     std::vector<ring::Piece> pieces;
     for (std::size_t at = 0; at < frame.size();) {
       const auto size = std::min(piece, frame.size() - at);
@@ -117,10 +119,12 @@ class TestGuest {
 };
 
 // A frame from `source` to `destination` (last bytes of their MACs) with a recognisable payload.
-inline Bytes test_frame(std::uint8_t destination, std::uint8_t source, std::size_t size, std::uint8_t seed = 0) {
+inline Bytes test_frame(std::uint8_t destination, std::uint8_t source, std::size_t size,
+                        std::uint8_t seed = 0) {
   Bytes frame(size);
   for (std::size_t i = 0; i < size; ++i) frame[i] = static_cast<std::byte>(i * 7 + seed);
-  const std::byte oui[] = {std::byte{0x00}, std::byte{0x16}, std::byte{0x3e}, std::byte{0}, std::byte{0}};
+  const std::byte oui[] = {std::byte{0x00}, std::byte{0x16}, std::byte{0x3e}, std::byte{0},
+                           std::byte{0}};
   std::copy_n(oui, 5, frame.begin());
   std::copy_n(oui, 5, frame.begin() + 6);
   if (destination == 0xff) std::fill_n(frame.begin(), 6, std::byte{0xff});

@@ -7,12 +7,14 @@
 namespace ringback::backend {
 
 namespace {
-// What every backend's device has, so that bridges don't take it for a guest's (vif-bridge sets the same).
+// What every backend's device has, so that bridges don't take it for a guest's (vif-bridge sets the
+// same).
 constexpr std::array<std::uint8_t, 6> backend_mac = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
 }  // namespace
 
 Result<void> Vif::make_tap() {
-  const std::string name = config_.vifname.empty() ? xenstore::device_name(config_.id) : config_.vifname;
+  const std::string name =
+      config_.vifname.empty() ? xenstore::device_name(config_.id) : config_.vifname;
   auto tap = hypervisor::Tap::open(name, config_.max_queues);
   if (!tap) return tl::unexpected(tap.error());
   for (auto done : {tap->set_carrier(false), tap->set_mac(backend_mac), tap->set_mtu(config_.mtu)})
@@ -65,15 +67,18 @@ void Vif::disconnect() {
 
 void Vif::set_carrier(bool on) {
   // A device that somebody deleted has no carrier to set; the guest is told by its frames' fate.
-  if (tap_ != nullptr) [[maybe_unused]] const auto set = tap_->tap().set_carrier(on);
+  if (tap_ != nullptr) [[maybe_unused]]
+    const auto set = tap_->tap().set_carrier(on);
 }
 
 bool Vif::owns(const Queue* queue) const {
-  return std::ranges::any_of(queues_, [queue](const Placed& placed) { return placed.queue == queue; });
+  return std::ranges::any_of(queues_,
+                             [queue](const Placed& placed) { return placed.queue == queue; });
 }
 
 Worker& Vif::least_busy() const {
-  return **std::ranges::min_element(workers_, {}, [](const auto& worker) { return worker->queue_count(); });
+  return **std::ranges::min_element(workers_, {},
+                                    [](const auto& worker) { return worker->queue_count(); });
 }
 
 Vif::Statistics Vif::statistics() const {

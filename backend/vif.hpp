@@ -1,4 +1,5 @@
-// A guest's network device, as the backend has it: configuration, handshake, port, queues. The control thread's.
+// A guest's network device, as the backend has it: configuration, handshake, port, queues. The
+// control thread's.
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ class Vif {
  public:
   using Workers = std::vector<std::unique_ptr<Worker>>;
 
-  Vif(xenstore::VifConfig config, const Workers& workers) : config_(std::move(config)), workers_(workers) {}
+  Vif(xenstore::VifConfig config, const Workers& workers)
+      : config_(std::move(config)), workers_(workers) {}
   ~Vif() { disconnect(); }
   Vif(const Vif&) = delete;
   Vif& operator=(const Vif&) = delete;
@@ -31,7 +33,8 @@ class Vif {
   Result<void> make_tap();
   void join(std::shared_ptr<SoftwareSwitch> to);
 
-  // Connects the queues to the rings that the guest named, each on the worker with the fewest; all or none.
+  // Connects the queues to the rings that the guest named, each on the worker with the fewest; all
+  // or none.
   Result<void> connect(const xenstore::FrontendKeys& frontend);
   // Ends them. No worker knows the queues when it returns.
   void disconnect();

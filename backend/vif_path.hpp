@@ -1,8 +1,9 @@
-// Where a vif lies below the backend's directory: "<domid>/<devid>", and whatever comes behind it. Pure.
+// Where a vif lies below the backend's directory: "<domid>/<devid>", and whatever comes behind it.
+// Pure.
 #pragma once
 
-#include <charconv>
 #include <fmt/format.h>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,7 +12,9 @@
 
 namespace ringback::backend {
 
-inline std::string path_of(xenstore::VifId id) { return fmt::format("{}/{}", id.domain, id.device); }
+inline std::string path_of(xenstore::VifId id) {
+  return fmt::format("{}/{}", id.domain, id.device);
+}
 
 // Nothing for a path that is too short or not of numbers: not of one vif.
 inline std::optional<xenstore::VifId> vif_of(std::string_view path) {

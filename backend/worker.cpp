@@ -27,21 +27,25 @@ Result<std::unique_ptr<Worker>> Worker::start(int report_fd) {
   if (!grants) return tl::unexpected(grants.error());
   hypervisor::Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return system_failure("cannot make a worker");
-  std::unique_ptr<Worker> worker(
-      new Worker(std::move(*loop), std::move(*events), std::move(*grants), std::move(wake), report_fd));
+  std::unique_ptr<Worker> worker(new Worker(std::move(*loop), std::move(*events),
+                                            std::move(*grants), std::move(wake), report_fd));
   Worker* self = worker.get();
-  if (auto added = self->loop_->add(self->wake_.get(), EPOLLIN, [self](std::uint32_t) { drain(self->wake_.get()); });
+  if (auto added = self->loop_->add(self->wake_.get(), EPOLLIN,
+                                    [self](std::uint32_t) { drain(self->wake_.get()); });
       !added)
     return tl::unexpected(added.error());
-  if (auto added = self->loop_->add(self->events_->fd(), EPOLLIN, [self](std::uint32_t) { self->collect_events(); });
+  if (auto added = self->loop_->add(self->events_->fd(), EPOLLIN,
+                                    [self](std::uint32_t) { self->collect_events(); });
       !added)
     return tl::unexpected(added.error());
   self->thread_ = std::thread([self] { self->run(); });
   return worker;
 }
 
-Worker::Worker(std::unique_ptr<hypervisor::EventLoop> loop, std::unique_ptr<hypervisor::EventChannels> events,
-               std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake, int report_fd)
+Worker::Worker(std::unique_ptr<hypervisor::EventLoop> loop,
+               std::unique_ptr<hypervisor::EventChannels> events,
+               std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake,
+               int report_fd)
     : loop_(std::move(loop)),
       events_(std::move(events)),
       grants_(std::move(grants)),
@@ -90,11 +94,21 @@ void Worker::disconnect(Queue* queue) {
     queues_.erase(queue);
   });
   --queue_count_;
+  // The next queue may lie at the same address and is not to be blamed for this one.
+  receive_reports();
+  std::erase_if(received_, [queue](const Report& report) { return report.queue == queue; });
+}
+
+void Worker::receive_reports() {
+  Report report;
+  while (reports_.pop(report)) received_.push_back(report);
 }
 
 std::optional<Worker::Report> Worker::next_report() {
-  Report report;
-  if (!reports_.pop(report)) return std::nullopt;
+  receive_reports();
+  if (received_.empty()) return std::nullopt;
+  const Report report = received_.front();
+  received_.pop_front();
   return report;
 }
 

@@ -1,12 +1,14 @@
-// A worker: a thread that serves queues and sleeps when none has work. It has its own event-channel and grant handles, and its
-// queues are touched by nobody else.
+// A worker: a thread that serves queues and sleeps when none has work. It has its own event-channel
+// and grant handles, and its queues are touched by nobody else.
 //
-// The control thread talks to it by call(): a function that runs on the worker between two bursts. What the worker has to say
-// (a guest misbehaved) comes back through a bounded queue (Boost.Lockfree) and wakes the control thread's `reports` descriptor.
+// The control thread talks to it by call(): a function that runs on the worker between two bursts.
+// What the worker has to say (a guest misbehaved) comes back through a bounded queue
+// (Boost.Lockfree) and wakes the control thread's `reports` descriptor.
 #pragma once
 
 #include <atomic>
 #include <boost/lockfree/spsc_queue.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -27,12 +29,14 @@ class Worker {
     const char* reason;
   };
 
-  // Starts the thread. report_fd: an eventfd of the control thread, written when reports() has something.
+  // Starts the thread. report_fd: an eventfd of the control thread, written when reports() has
+  // something.
   static Result<std::unique_ptr<Worker>> start(int report_fd);
   // Ends the thread. Its queues must have been removed.
   ~Worker();
 
-  // Runs the function on the worker and returns when it has run; an empty one is a barrier. Only from the control thread.
+  // Runs the function on the worker and returns when it has run; an empty one is a barrier. Only
+  // from the control thread.
   void call(const std::function<void()>& function);
 
   // The control thread: connects a queue on this worker, and ends it.
@@ -40,14 +44,16 @@ class Worker {
   void disconnect(Queue* queue);
   std::size_t queue_count() const { return queue_count_; }
 
-  // The control thread: the next report.
+  // The control thread: the next report, always of a queue that is still connected.
   std::optional<Report> next_report();
 
  private:
   using Command = const std::function<void()>*;
 
-  Worker(std::unique_ptr<hypervisor::EventLoop> loop, std::unique_ptr<hypervisor::EventChannels> events,
+  Worker(std::unique_ptr<hypervisor::EventLoop> loop,
+         std::unique_ptr<hypervisor::EventChannels> events,
          std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake, int report_fd);
+  void receive_reports();
   void run();
   void run_commands();
   void collect_events();
@@ -80,7 +86,9 @@ class Worker {
   boost::lockfree::spsc_queue<Command, boost::lockfree::capacity<64>> commands_;
   boost::lockfree::spsc_queue<Report, boost::lockfree::capacity<1024>> reports_;
   std::atomic<std::uint32_t> done_ = 0;
-  std::size_t queue_count_ = 0;  // the control thread's
+  // The control thread's.
+  std::size_t queue_count_ = 0;
+  std::deque<Report> received_;  // taken from reports_
   std::thread thread_;
 };
 

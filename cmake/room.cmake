@@ -46,7 +46,6 @@ function(ringback_tests name)
   if(NOT BUILD_TESTING)
     return()
   endif()
-  ringback_program(${name} SOURCES ${TESTS_SOURCES} ${CMAKE_SOURCE_DIR}/cmake/doctest_main.cpp
-                   LINKS ${TESTS_LINKS} doctest::doctest)
+  ringback_program(${name} SOURCES ${TESTS_SOURCES} LINKS ${TESTS_LINKS} ringback_doctest_main)
   doctest_discover_tests(${name} PROPERTIES TIMEOUT 300)
 endfunction()

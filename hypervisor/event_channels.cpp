@@ -20,13 +20,15 @@ class XenEventChannels final : public EventChannels {
   Result<Port> bind_interdomain(DomainId remote, Port remote_port) override {
     const auto port = xenevtchn_bind_interdomain(handle_.get(), remote, remote_port);
     if (port < 0)
-      return system_failure(fmt::format("cannot bind to port {} of domain {}", remote_port, remote));
+      return system_failure(
+          fmt::format("cannot bind to port {} of domain {}", remote_port, remote));
     return static_cast<Port>(port);
   }
 
   Result<Port> bind_unbound(DomainId remote) override {
     const auto port = xenevtchn_bind_unbound_port(handle_.get(), remote);
-    if (port < 0) return system_failure(fmt::format("cannot make an event channel for domain {}", remote));
+    if (port < 0)
+      return system_failure(fmt::format("cannot make an event channel for domain {}", remote));
     return static_cast<Port>(port);
   }
 
@@ -51,10 +53,12 @@ Result<std::unique_ptr<EventChannels>> open_event_channels() {
   xenevtchn_handle* handle = xenevtchn_open(nullptr, 0);
   if (handle == nullptr)
     return system_failure(
-        "no event channels (in a Xen domain: is xen-evtchn loaded? elsewhere: start `ringback-hypervisor serve` "
+        "no event channels (in a Xen domain: is xen-evtchn loaded? elsewhere: start "
+        "`ringback-hypervisor serve` "
         "and run this under `ringback-hypervisor exec DOMID --`)");
   auto events = std::make_unique<XenEventChannels>(handle);
-  // Linux's evtchn device and the embedded one heed O_NONBLOCK: no poll() before each xenevtchn_pending().
+  // Linux's evtchn device and the embedded one heed O_NONBLOCK: no poll() before each
+  // xenevtchn_pending().
   const int flags = fcntl(events->fd(), F_GETFL);
   if (flags < 0 || fcntl(events->fd(), F_SETFL, flags | O_NONBLOCK) != 0)
     return system_failure("cannot make event channels non-blocking");

@@ -1,6 +1,6 @@
-// The seam, first half: event channels, on libxenevtchn. One object per thread; only notify() may be called from
-// any thread (it is one ioctl on Xen). On the embedded hypervisor the same library calls end in shared memory and
-// an eventfd.
+// The seam, first half: event channels, on libxenevtchn. One object per thread; only notify() may
+// be called from any thread (it is one ioctl on Xen). On the embedded hypervisor the same library
+// calls end in shared memory and an eventfd.
 #pragma once
 
 #include <memory>
@@ -18,8 +18,8 @@ class EventChannels {
   // Readable while a port is pending.
   virtual int fd() const = 0;
 
-  // A local port joined to the other domain's unbound port. A port that its owner made for this domain can be bound
-  // again after the first binder closed or died.
+  // A local port joined to the other domain's unbound port. A port that its owner made for this
+  // domain can be bound again after the first binder closed or died.
   virtual Result<Port> bind_interdomain(DomainId remote, Port remote_port) = 0;
   // A local port that waits for the other domain to join it.
   virtual Result<Port> bind_unbound(DomainId remote) = 0;

@@ -16,7 +16,8 @@ Result<std::unique_ptr<EventLoop>> EventLoop::open() {
   if (!epoll || !wake) return system_failure("cannot make an event loop");
   std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(wake)));
   EventLoop* self = loop.get();
-  if (auto added = self->add(self->wake_.get(), EPOLLIN, [self](std::uint32_t) { self->stopping_ = true; });
+  if (auto added =
+          self->add(self->wake_.get(), EPOLLIN, [self](std::uint32_t) { self->stopping_ = true; });
       !added)
     return tl::unexpected(added.error());
   return loop;
@@ -86,8 +87,8 @@ void EventLoop::run_timers() {
 
 Result<void> EventLoop::step(std::chrono::milliseconds timeout) {
   std::array<epoll_event, 64> events;
-  const int count =
-      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), wait_milliseconds(timeout));
+  const int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                               wait_milliseconds(timeout));
   if (count < 0 && errno != EINTR) return system_failure("epoll_wait");
   for (int i = 0; i < count; ++i) {
     const auto& event = events[static_cast<std::size_t>(i)];

@@ -1,5 +1,6 @@
-// One thread's epoll loop: descriptors, signals and timers, each with a callback. Everything on it runs on the thread
-// that calls run(); only stop() may be called from another thread or from a signal handler.
+// One thread's epoll loop: descriptors, signals and timers, each with a callback. Everything on it
+// runs on the thread that calls run(); only stop() may be called from another thread or from a
+// signal handler.
 #pragma once
 
 #include <chrono>
@@ -31,10 +32,12 @@ class EventLoop {
   TimerId after(Clock::duration delay, std::function<void()> callback);
   void cancel(TimerId timer);
 
-  // SIGINT and SIGTERM end run(). They are blocked for the whole process, so call it before threads are made.
+  // SIGINT and SIGTERM end run(). They are blocked for the whole process, so call it before threads
+  // are made.
   Result<void> stop_on_signals();
 
-  // Waits for at most `timeout` (negative: for ever), then runs what is ready. An error only if epoll itself fails.
+  // Waits for at most `timeout` (negative: for ever), then runs what is ready. An error only if
+  // epoll itself fails.
   Result<void> step(std::chrono::milliseconds timeout = std::chrono::milliseconds(-1));
   // Steps until stop().
   Result<void> run();

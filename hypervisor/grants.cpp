@@ -8,7 +8,8 @@ namespace ringback::hypervisor {
 namespace {
 
 constexpr const char* no_grants =
-    "no grants (in a Xen domain: are xen-gntdev and xen-gntalloc loaded? elsewhere: start `ringback-hypervisor "
+    "no grants (in a Xen domain: are xen-gntdev and xen-gntalloc loaded? elsewhere: start "
+    "`ringback-hypervisor "
     "serve` and run this under `ringback-hypervisor exec DOMID --`)";
 
 class XenGrantUser final : public GrantUser {
@@ -31,7 +32,8 @@ class XenGrantUser final : public GrantUser {
 
   Result<void> copy(std::span<Copy> batch) override {
     if (batch.empty()) return {};
-    if (xengnttab_grant_copy(handle_.get(), static_cast<std::uint32_t>(batch.size()), batch.data()) != 0)
+    if (xengnttab_grant_copy(handle_.get(), static_cast<std::uint32_t>(batch.size()),
+                             batch.data()) != 0)
       return system_failure("grant copy");
     return {};
   }
@@ -50,9 +52,10 @@ class XenGrantSharer final : public GrantSharer {
                                          access == Access::read_write);
     if (memory == nullptr)
       return system_failure(fmt::format("cannot share {} pages with domain {}", pages, with));
-    return SharedPages(handle_.get(), memory, std::move(refs), [](void* handle, void* shared, std::uint32_t n) {
-      xengntshr_unshare(static_cast<xengntshr_handle*>(handle), shared, n);
-    });
+    return SharedPages(handle_.get(), memory, std::move(refs),
+                       [](void* handle, void* shared, std::uint32_t n) {
+                         xengntshr_unshare(static_cast<xengntshr_handle*>(handle), shared, n);
+                       });
   }
 
  private:

@@ -1,5 +1,5 @@
-// The seam, second half: grants, on libxengnttab. GrantUser maps and copies what other domains granted; GrantSharer
-// grants pages of this domain to others. One object per thread.
+// The seam, second half: grants, on libxengnttab. GrantUser maps and copies what other domains
+// granted; GrantSharer grants pages of this domain to others. One object per thread.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,9 @@ namespace ringback::hypervisor {
 
 enum class Access { read_only, read_write };
 
-// One copy of at most a page, within one page on each side that is a grant. Xen's own type, so that a batch goes to
-// the hypervisor as it is: status 0 (GNTST_okay) or a negative GNTST_ code afterwards.
+// One copy of at most a page, within one page on each side that is a grant. Xen's own type, so that
+// a batch goes to the hypervisor as it is: status 0 (GNTST_okay) or a negative GNTST_ code
+// afterwards.
 using Copy = xengnttab_grant_copy_segment_t;
 
 // The ends of a Copy: memory of this process, or a page that a domain granted.
@@ -38,7 +39,8 @@ Copy make_copy(GrantEnd from, GrantEnd to, std::uint16_t size);
 // Ends a mapping or a sharing: xengnttab_unmap or xengntshr_unshare, or a simulation's.
 using Release = void (*)(void* handle, void* memory, std::uint32_t pages);
 
-// Pages of another domain mapped next to each other; unmapped on destruction. Must not outlive its GrantUser.
+// Pages of another domain mapped next to each other; unmapped on destruction. Must not outlive its
+// GrantUser.
 class Mapping {
  public:
   Mapping() = default;
@@ -53,7 +55,9 @@ class Mapping {
     if (memory_ != nullptr) release_(handle_, memory_, pages_);
   }
 
-  std::span<std::byte> bytes() const { return {static_cast<std::byte*>(memory_), pages_ * page_size}; }
+  std::span<std::byte> bytes() const {
+    return {static_cast<std::byte*>(memory_), pages_ * page_size};
+  }
   explicit operator bool() const { return memory_ != nullptr; }
 
  private:
@@ -73,20 +77,24 @@ class GrantUser {
  public:
   virtual ~GrantUser() = default;
   virtual Result<Mapping> map(DomainId domain, std::span<const GrantRef> refs, Access access) = 0;
-  // Fills in every segment's status. An error only if the call itself failed; then no status is to be believed and
-  // every segment counts as failed.
+  // Fills in every segment's status. An error only if the call itself failed; then no status is to
+  // be believed and every segment counts as failed.
   virtual Result<void> copy(std::span<Copy> batch) = 0;
 };
 
-// Zeroed pages of this domain, granted to another; the grants end on destruction. Must not outlive its GrantSharer.
+// Zeroed pages of this domain, granted to another; the grants end on destruction. Must not outlive
+// its GrantSharer.
 class SharedPages {
  public:
   SharedPages() = default;
   SharedPages(void* handle, void* memory, std::vector<GrantRef> refs, Release release)
-      : pages_(handle, memory, static_cast<std::uint32_t>(refs.size()), release), refs_(std::move(refs)) {}
+      : pages_(handle, memory, static_cast<std::uint32_t>(refs.size()), release),
+        refs_(std::move(refs)) {}
 
   std::span<std::byte> bytes() const { return pages_.bytes(); }
-  std::span<std::byte> page(std::size_t i) const { return bytes().subspan(i * page_size, page_size); }
+  std::span<std::byte> page(std::size_t i) const {
+    return bytes().subspan(i * page_size, page_size);
+  }
   const std::vector<GrantRef>& refs() const { return refs_; }  // one per page, in order
 
  private:

@@ -9,7 +9,8 @@
 
 namespace ringback {
 
-// what: what was wrong, where, and what to do about it, for a human. code: an errno value, for a program.
+// what: what was wrong, where, and what to do about it, for a human. code: an errno value, for a
+// program.
 struct Error {
   int code = 0;
   std::string what;

@@ -12,7 +12,8 @@ class SimulatedEventChannels final : public EventChannels {
   int fd() const override { return -1; }
   Result<Port> bind_interdomain(DomainId remote, Port remote_port) override {
     const auto found = world_.channels_.find({remote, remote_port});
-    if (found == world_.channels_.end() || found->second.remote != domain_ || found->second.remote_port != 0)
+    if (found == world_.channels_.end() || found->second.remote != domain_ ||
+        found->second.remote_port != 0)
       return failure(EINVAL, "no such port waits for this domain");
     const Port port = world_.next_port_++;
     world_.channels_[{domain_, port}] = {remote, remote_port, false, false, 0};
@@ -64,8 +65,9 @@ class SimulatedGrantUser final : public GrantUser {
     std::byte* page = world_.resolve(domain_, domain, refs.front(), access == Access::read_write);
     if (page == nullptr) return failure(EINVAL, "no such grant");
     ++world_.mappings_;
-    return Mapping(&world_, page, 1,
-                   [](void* world, void*, std::uint32_t) { --static_cast<Simulated*>(world)->mappings_; });
+    return Mapping(&world_, page, 1, [](void* world, void*, std::uint32_t) {
+      --static_cast<Simulated*>(world)->mappings_;
+    });
   }
 
   Result<void> copy(std::span<Copy> batch) override {
@@ -75,7 +77,8 @@ class SimulatedGrantUser final : public GrantUser {
 
  private:
   std::int16_t run(const Copy& copy) const {
-    const auto end = [&](const Copy::xengnttab_copy_ptr& side, bool grant, bool write) -> std::byte* {
+    const auto end = [&](const Copy::xengnttab_copy_ptr& side, bool grant,
+                         bool write) -> std::byte* {
       if (!grant) return static_cast<std::byte*>(side.virt);
       std::byte* page = world_.resolve(domain_, side.foreign.domid, side.foreign.ref, write);
       return page == nullptr ? nullptr : page + side.foreign.offset;
@@ -106,8 +109,8 @@ class SimulatedGrantSharer final : public GrantSharer {
     std::vector<GrantRef> refs;
     for (std::uint32_t i = 0; i < pages; ++i) {
       refs.push_back(share_.world.next_ref_++);
-      share_.world.grants_[{share_.domain, refs.back()}] = {with, access,
-                                                           static_cast<std::byte*>(memory) + i * page_size};
+      share_.world.grants_[{share_.domain, refs.back()}] = {
+          with, access, static_cast<std::byte*>(memory) + i * page_size};
     }
     return SharedPages(&share_, memory, std::move(refs), &release);
   }

@@ -1,6 +1,6 @@
-// A hypervisor in one process and one thread, for tests of what stands on the seam: the grants and event channels of any
-// number of domains, and faults on demand. Semantics only as far as the seam shows them; the embedded hypervisor is the
-// faithful one.
+// A hypervisor in one process and one thread, for tests of what stands on the seam: the grants and
+// event channels of any number of domains, and faults on demand. Semantics only as far as the seam
+// shows them; the embedded hypervisor is the faithful one.
 #pragma once
 
 #include <deque>
@@ -24,7 +24,9 @@ class Simulated {
   void revoke(DomainId domain, GrantRef ref) { grants_.erase({domain, ref}); }
   std::size_t grants() const { return grants_.size(); }
   std::size_t mappings() const { return mappings_; }
-  std::size_t notifications(DomainId domain, Port port) { return channels_[{domain, port}].notified; }
+  std::size_t notifications(DomainId domain, Port port) {
+    return channels_[{domain, port}].notified;
+  }
 
  private:
   friend class SimulatedEventChannels;

@@ -7,9 +7,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cstring>
-#include <fmt/format.h>
 
 namespace ringback::hypervisor {
 namespace {
@@ -30,14 +30,16 @@ Result<Descriptor> open_queue(const std::string& name) {
   Descriptor queue(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!queue) {
     const int code = errno;
-    return system_failure("cannot open /dev/net/tun (is the tun module loaded, and is this run as root?)", code);
+    return system_failure(
+        "cannot open /dev/net/tun (is the tun module loaded, and is this run as root?)", code);
   }
   ifreq request = request_for(name);
   request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
   if (ioctl(queue.get(), TUNSETIFF, &request) != 0) {
     const int code = errno;
-    const char* hint = code == EPERM   ? " (it takes root, or CAP_NET_ADMIN in this network namespace)"
-                       : code == EBUSY ? " (another program has it)"
+    const char* hint = code == EPERM
+                           ? " (it takes root, or CAP_NET_ADMIN in this network namespace)"
+                       : code == EBUSY  ? " (another program has it)"
                        : code == EINVAL ? " (a device of this name and another kind exists)"
                                         : "";
     return system_failure(fmt::format("cannot make the tap {}{}", name, hint), code);
@@ -49,7 +51,8 @@ Result<Descriptor> open_queue(const std::string& name) {
 
 Result<Tap> Tap::open(const std::string& name, std::size_t queues) {
   if (name.empty() || name.size() >= IFNAMSIZ)
-    return failure(EINVAL, fmt::format("a network device's name has 1 to {} characters: \"{}\"", IFNAMSIZ - 1, name));
+    return failure(EINVAL, fmt::format("a network device's name has 1 to {} characters: \"{}\"",
+                                       IFNAMSIZ - 1, name));
   std::vector<Descriptor> descriptors;
   for (std::size_t i = 0; i < queues; ++i) {
     auto queue = open_queue(name);
@@ -87,13 +90,15 @@ Result<void> Tap::set_mac(const std::array<std::uint8_t, 6>& mac) {
   ifreq request = request_for(name_);
   request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
   std::memcpy(request.ifr_hwaddr.sa_data, mac.data(), mac.size());
-  return device_ioctl(SIOCSIFHWADDR, request, fmt::format("cannot set the MAC address of {}", name_));
+  return device_ioctl(SIOCSIFHWADDR, request,
+                      fmt::format("cannot set the MAC address of {}", name_));
 }
 
 Result<void> Tap::set_mtu(std::uint32_t mtu) {
   ifreq request = request_for(name_);
   request.ifr_mtu = static_cast<int>(mtu);
-  return device_ioctl(SIOCSIFMTU, request, fmt::format("cannot set the MTU of {} to {}", name_, mtu));
+  return device_ioctl(SIOCSIFMTU, request,
+                      fmt::format("cannot set the MTU of {} to {}", name_, mtu));
 }
 
 Result<void> Tap::set_carrier(bool on) {
@@ -114,7 +119,8 @@ Result<void> Tap::set_up(bool up) {
 
 Result<void> Tap::set_persistent(bool persistent) {
   if (ioctl(queues_.front().get(), TUNSETPERSIST, persistent ? 1 : 0) != 0)
-    return system_failure(fmt::format("cannot make {} {}", name_, persistent ? "persistent" : "temporary"));
+    return system_failure(
+        fmt::format("cannot make {} {}", name_, persistent ? "persistent" : "temporary"));
   return {};
 }
 

@@ -1,6 +1,6 @@
-// A Linux tap: a network device whose other side is this process. Frames carry a vnet_hdr (net/vnet_header.hpp) in front.
-// Opened in the network namespace of the calling thread. The device vanishes with its last queue unless it is
-// persistent.
+// A Linux tap: a network device whose other side is this process. Frames carry a vnet_hdr
+// (net/vnet_header.hpp) in front. Opened in the network namespace of the calling thread. The device
+// vanishes with its last queue unless it is persistent.
 #pragma once
 
 #include <array>
@@ -16,8 +16,9 @@ namespace ringback::hypervisor {
 
 class Tap {
  public:
-  // name: at most 15 characters. queues: 1..256 descriptors, non-blocking, each may be used by one thread. The kernel
-  // spreads flows over them. A name in use is an error, as is missing permission (CAP_NET_ADMIN).
+  // name: at most 15 characters. queues: 1..256 descriptors, non-blocking, each may be used by one
+  // thread. The kernel spreads flows over them. A name in use is an error, as is missing permission
+  // (CAP_NET_ADMIN).
   static Result<Tap> open(const std::string& name, std::size_t queues);
 
   const std::string& name() const { return name_; }
@@ -27,8 +28,9 @@ class Tap {
   // Only the first `count` queues get frames from now on; at first all do.
   Result<void> set_active_queues(std::size_t count);
 
-  // What this process takes from the kernel unfinished: partial checksums, and GSO frames of up to 64 KiB. Needs
-  // checksum for gso, and both families' checksums (the kernel knows one flag for both).
+  // What this process takes from the kernel unfinished: partial checksums, and GSO frames of up to
+  // 64 KiB. Needs checksum for gso, and both families' checksums (the kernel knows one flag for
+  // both).
   Result<void> set_offload(const net::Abilities& abilities);
   Result<void> set_mac(const std::array<std::uint8_t, 6>& mac);
   Result<void> set_mtu(std::uint32_t mtu);

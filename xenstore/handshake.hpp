@@ -37,10 +37,10 @@ struct BackendView {
 };
 
 enum class BackendAction : std::uint8_t {
-  offer,    // make the network device if there is none, publish the features, then write InitWait
-  connect,  // make the device if there is none (a daemon started anew), read and check the
-            // frontend's keys, map, bind, run; report connect_done()
-  announce,     // carrier on, and write Connected if it is not there yet
+  offer,     // make the network device if there is none, publish the features, then write InitWait
+  connect,   // make the device if there is none (a daemon started anew), read and check the
+             // frontend's keys, map, bind, run; report connect_done()
+  announce,  // carrier on, and write Connected if it is not there yet
   disconnect,   // stop, unmap, unbind; a connect that is still under way is given up and not
                 // reported
   say_closing,  // write Closing

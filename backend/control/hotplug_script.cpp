@@ -67,8 +67,8 @@ Result<void> run_script(const std::string& script, const std::string& command,
 
   const auto said = script + " " + command;
   if (!ended) {
-    return failure(ETIMEDOUT, said + ": took longer than " + std::to_string(patience.count() / 1000) +
-                                  " s and was killed");
+    return failure(ETIMEDOUT, said + ": took longer than " +
+                                  std::to_string(patience.count() / 1000) + " s and was killed");
   }
   if (WIFSIGNALED(status)) {
     return failure(EIO, said + ": killed by signal " + std::to_string(WTERMSIG(status)));

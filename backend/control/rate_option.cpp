@@ -1,6 +1,7 @@
 #include "control/rate_option.hpp"
 
-#include <regex>
+#include <array>
+#include <optional>
 
 #include "xenstore/number.hpp"
 
@@ -8,15 +9,37 @@ namespace ringback::control {
 
 namespace {
 
-// At most 9 digits: a product with a million cannot overflow, and no link is near it.
-const char* const rate_pattern = "([0-9]{1,9})([KMG]?)([Bb])/s";
-const char* const interval_pattern = "([0-9]{1,9})(s|ms|us)";
+struct Unit {
+  std::string_view name;
+  std::uint64_t factor;
+};
+constexpr std::array<Unit, 4> decimal = {
+    {{"K", 1'000}, {"M", 1'000'000}, {"G", 1'000'000'000}, {"", 1}}};
+constexpr std::array<Unit, 3> microseconds = {{{"us", 1}, {"ms", 1'000}, {"s", 1'000'000}}};
 
-std::uint64_t multiplier(const std::string& unit) {
-  if (unit == "K" || unit == "ms") return 1'000;
-  if (unit == "M" || unit == "s") return 1'000'000;
-  if (unit == "G") return 1'000'000'000;
-  return 1;
+bool take_end(std::string_view& text, std::string_view end) {
+  if (!text.ends_with(end)) return false;
+  text.remove_suffix(end.size());
+  return true;
+}
+
+// A number and its unit. At most 9 digits: no product here can overflow, and no link is near it.
+template <std::size_t count>
+std::optional<std::uint64_t> measure(std::string_view text, const std::array<Unit, count>& units) {
+  for (const auto& unit : units) {
+    if (!take_end(text, unit.name)) continue;
+    const auto number = xenstore::parse_number<std::uint64_t>("", text, 0, 999'999'999);
+    return number ? std::optional(*number * unit.factor) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> bytes_per_second(std::string_view text) {
+  if (!take_end(text, "/s")) return std::nullopt;
+  if (take_end(text, "B")) return measure(text, decimal);
+  if (!take_end(text, "b")) return std::nullopt;
+  const auto bits = measure(text, decimal);
+  return bits ? std::optional(*bits / 8) : std::nullopt;
 }
 
 tl::unexpected<Error> refuse(std::string_view text, const char* wanted) {
@@ -29,28 +52,21 @@ Result<xenstore::Rate> parse_rate_option(std::string_view text) {
   if (text.find(',') != std::string_view::npos) return xenstore::parse_rate(text);
 
   const auto at = text.find('@');
-  const std::string per_second(text.substr(0, at));
-  std::smatch parts;
-  if (!std::regex_match(per_second, parts, std::regex(rate_pattern))) {
+  const auto bytes = bytes_per_second(text.substr(0, at));
+  if (!bytes) {
     return refuse(text, R"(should be like 10Mb/s or 2MB/s@20ms or "bytes,microseconds")");
   }
-  auto bytes_per_second = std::stoull(parts[1]) * multiplier(parts[2]);
-  if (parts[3] == "b") bytes_per_second /= 8;
-
   xenstore::Rate rate;
   if (at != std::string_view::npos) {
-    const std::string interval(text.substr(at + 1));
-    if (!std::regex_match(interval, parts, std::regex(interval_pattern))) {
-      return refuse(text, "its interval should be like 50ms or 500us");
-    }
-    rate.interval_us = std::stoull(parts[1]) * multiplier(parts[2]);
-    if (rate.interval_us < 1 || rate.interval_us > 1'000'000) {
+    const auto interval = measure(text.substr(at + 1), microseconds);
+    if (!interval || *interval < 1 || *interval > 1'000'000) {
       return refuse(text, "its interval should be from 1us to 1s");
     }
+    rate.interval_us = *interval;
   }
-  // Whole seconds apart, so that no product overflows.
-  rate.bytes = bytes_per_second / 1'000'000 * rate.interval_us +
-               bytes_per_second % 1'000'000 * rate.interval_us / 1'000'000;
+  // Whole megabytes apart, so that no product overflows.
+  rate.bytes =
+      *bytes / 1'000'000 * rate.interval_us + *bytes % 1'000'000 * rate.interval_us / 1'000'000;
   if (rate.bytes == 0) return refuse(text, "is less than a byte in its interval");
   return rate;
 }

@@ -1,5 +1,5 @@
-// A rate as people write it: xl's "10Mb/s" or "2MB/s@20ms" (b bits, B bytes; K, M, G are powers of 1000), or the
-// store's own "bytes,microseconds". Pure.
+// A rate as people write it: xl's "10Mb/s" or "2MB/s@20ms" (b bits, B bytes; K, M, G are powers of
+// 1000), or the store's own "bytes,microseconds". Pure.
 #pragma once
 
 #include <string_view>

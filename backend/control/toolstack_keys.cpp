@@ -9,7 +9,7 @@ xenstore::Keys backend_keys(const VifRequest& vif) {
       {"online", "1"},
       {"state", "1"},
       {"handle", std::to_string(vif.id.device)},
-      {"mac", to_string(vif.mac)},
+      {"mac", xenstore::to_string(vif.mac)},
       {"type", "vif"},
       {"hotplug-status", vif.hotplug_connected ? "connected" : ""},
   };
@@ -28,7 +28,7 @@ xenstore::Keys frontend_keys(const VifRequest& vif) {
       {"backend-id", std::to_string(vif.backend)},
       {"state", "1"},
       {"handle", std::to_string(vif.id.device)},
-      {"mac", to_string(vif.mac)},
+      {"mac", xenstore::to_string(vif.mac)},
       {"mtu", std::to_string(vif.mtu)},
       {"trusted", "1"},
   };

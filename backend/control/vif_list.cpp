@@ -1,83 +1,134 @@
-#include "backend/control/vif_list.hpp"
+#include "control/vif_list.hpp"
 
 #include <fmt/format.h>
 
-#include "xenstore/handshake.hpp"
-#include "xenstore/key_reader.hpp"
-#include "xenstore/vif_keys.hpp"
+#include <algorithm>
+#include <array>
 
-namespace ringback::backend::control {
+#include "xenstore/key_reader.hpp"
+#include "xenstore/number.hpp"
+
+namespace ringback::control {
+
+using xenstore::Keys;
+using xenstore::Store;
+using xenstore::XenbusState;
+
 namespace {
 
-std::string value_or(const xenstore::Keys& keys, std::string_view key, const std::string& otherwise) {
-  const auto found = keys.find(key);
-  return found == keys.end() ? otherwise : found->second;
+// The children of a directory that are numbers.
+template <class T>
+Result<std::vector<T>> numbers_in(Store& store, const std::string& path) {
+  const auto names = store.list(path);
+  if (!names) return tl::unexpected(names.error());
+  std::vector<T> numbers;
+  for (const auto& name : *names) {
+    if (const auto number = xenstore::parse_number<T>(path, name)) numbers.push_back(*number);
+  }
+  return numbers;
 }
 
-std::string port_of(xenstore::VifId id, const xenstore::Keys& backend) {
-  const auto config = xenstore::parse_vif_config(id, backend);
-  if (!config) return "?";
-  if (config->port == xenstore::PortKind::software_switch) return "switch " + config->switch_name;
-  return "tap " + (config->vifname.empty() ? xenstore::device_name(id) : config->vifname);
+XenbusState state_in(const Keys& keys) {
+  const auto at = keys.find("state");
+  return at == keys.end() ? XenbusState::unknown : xenstore::parse_xenbus_state(at->second);
 }
 
-Result<nlohmann::json> describe(xenstore::Store& store, const std::string& path, const std::string& backend_domain,
-                                xenstore::VifId id) {
-  const auto backend = xenstore::read_directory(store, path);
-  if (!backend) return tl::unexpected(backend.error());
-  const auto frontend = xenstore::read_directory(store, value_or(*backend, "frontend", xenstore::frontend_path(id)));
-  if (!frontend) return tl::unexpected(frontend.error());
-  const auto state = [](const xenstore::Keys& keys) {
-    const auto found = keys.find("state");
-    if (found == keys.end()) return std::string("gone");
-    return std::string(name(xenstore::parse_xenbus_state(found->second)));
-  };
-  return nlohmann::json{{"domain", id.domain},
-                        {"device", id.device},
-                        {"backend", std::stoul(backend_domain)},
-                        {"mac", value_or(*backend, "mac", "?")},
-                        {"state", state(*backend)},
-                        {"frontend_state", state(*frontend)},
-                        {"port", port_of(id, *backend)},
-                        {"queues", value_or(*frontend, "multi-queue-num-queues", "1")},
-                        {"error", value_or(*backend, "error", "")}};
+std::string port_of(const xenstore::VifConfig& config) {
+  if (config.port == xenstore::PortKind::software_switch) return "switch " + config.switch_name;
+  return config.vifname.empty() ? device_name(config.id) : config.vifname;
 }
 
 }  // namespace
 
-Result<nlohmann::json> list_vifs(xenstore::Store& store) {
-  nlohmann::json vifs = nlohmann::json::array();
-  const auto backends = store.list("/local/domain");
+Result<std::vector<VifPlace>> find_vifs(Store& store) {
+  std::vector<VifPlace> places;
+  const auto backends = numbers_in<DomainId>(store, "/local/domain");
   if (!backends) return tl::unexpected(backends.error());
-  for (const auto& backend : *backends) {
-    const std::string root = fmt::format("/local/domain/{}/backend/vif", backend);
-    const auto domains = store.list(root);
+  for (const auto backend : *backends) {
+    const auto root = fmt::format("/local/domain/{}/backend/vif", backend);
+    const auto domains = numbers_in<DomainId>(store, root);
     if (!domains) return tl::unexpected(domains.error());
-    for (const auto& domain : *domains) {
-      const auto devices = store.list(root + "/" + domain);
+    for (const auto domain : *domains) {
+      const auto devices = numbers_in<std::uint32_t>(store, fmt::format("{}/{}", root, domain));
       if (!devices) return tl::unexpected(devices.error());
-      for (const auto& device : *devices) {
-        const xenstore::VifId id{.domain = static_cast<hypervisor::DomainId>(std::strtoul(domain.c_str(), nullptr, 10)),
-                                 .device = static_cast<std::uint32_t>(std::strtoul(device.c_str(), nullptr, 10))};
-        auto vif = describe(store, fmt::format("{}/{}/{}", root, domain, device), backend, id);
-        if (!vif) return vif;
-        vifs.push_back(std::move(*vif));
-      }
+      for (const auto device : *devices) places.push_back({backend, {domain, device}});
     }
   }
-  return vifs;
+  std::ranges::sort(places);
+  return places;
 }
 
-std::string as_table(const nlohmann::json& vifs) {
-  std::string table = fmt::format("{:>5} {:>5}  {:<17}  {:<12}  {:<12}  {:>6}  {}\n", "DOMID", "DEVID", "MAC", "FRONTEND",
-                                  "BACKEND", "QUEUES", "PORT");
-  for (const auto& vif : vifs) {
-    const auto text = [&](const char* key) { return vif[key].get<std::string>(); };
-    table += fmt::format("{:>5} {:>5}  {:<17}  {:<12}  {:<12}  {:>6}  {}{}\n", vif["domain"].get<unsigned>(),
-                         vif["device"].get<unsigned>(), text("mac"), text("frontend_state"), text("state"),
-                         text("queues"), text("port"), text("error").empty() ? "" : "  error: " + text("error"));
+VifRow make_row(const VifPlace& place, const Keys& backend, const Keys& frontend) {
+  VifRow row;
+  row.place = place;
+  row.backend = state_in(backend);
+  row.frontend = state_in(frontend);
+  const auto config = xenstore::parse_vif_config(place.id, backend);
+  if (!config) {
+    row.mac = "-";
+    row.port = config.error().what;
+    return row;
+  }
+  row.mac = xenstore::to_string(config->mac);
+  row.port = port_of(*config);
+  if (row.backend == XenbusState::connected) {
+    const auto keys = xenstore::parse_frontend_keys(frontend, config->max_queues);
+    if (keys) row.queues = keys->queues.size();
+  }
+  return row;
+}
+
+Result<std::vector<VifRow>> list_vifs(Store& store) {
+  const auto places = find_vifs(store);
+  if (!places) return tl::unexpected(places.error());
+  std::vector<VifRow> rows;
+  for (const auto& place : *places) {
+    const auto backend = read_directory(store, backend_path(place.backend, place.id));
+    if (!backend) return tl::unexpected(backend.error());
+    if (backend->empty()) continue;  // it has gone meanwhile
+    // A guest's directory may be unreadable or too large; that is no reason not to list the others.
+    rows.push_back(
+        make_row(place, *backend, read_directory(store, frontend_path(place.id)).value_or(Keys())));
+  }
+  return rows;
+}
+
+std::string to_table(const std::vector<VifRow>& rows) {
+  using Line = std::array<std::string, 7>;
+  std::vector<Line> lines = {{"domid", "devid", "backend", "mac", "front/back", "queues", "port"}};
+  for (const auto& row : rows) {
+    lines.push_back({fmt::to_string(row.place.id.domain), fmt::to_string(row.place.id.device),
+                     fmt::to_string(row.place.backend), row.mac,
+                     fmt::format("{}/{}", name(row.frontend), name(row.backend)),
+                     fmt::to_string(row.queues), row.port});
+  }
+  std::array<std::size_t, 7> widths{};
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::string table;
+  for (const auto& line : lines) {
+    for (std::size_t i = 0; i + 1 < line.size(); ++i) {
+      table += fmt::format("{:<{}}  ", line[i], widths[i]);
+    }
+    table += line.back() + "\n";
   }
   return table;
 }
 
-}  // namespace ringback::backend::control
+nlohmann::ordered_json to_json(const std::vector<VifRow>& rows) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& row : rows) {
+    list.push_back({{"domid", row.place.id.domain},
+                    {"devid", row.place.id.device},
+                    {"backend_domid", row.place.backend},
+                    {"mac", row.mac},
+                    {"frontend_state", name(row.frontend)},
+                    {"backend_state", name(row.backend)},
+                    {"queues", row.queues},
+                    {"port", row.port}});
+  }
+  return list;
+}
+
+}  // namespace ringback::control

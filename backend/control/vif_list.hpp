@@ -1,15 +1,40 @@
-// `ringback vif list`: every vif that the store knows, as a table or as JSON.
+// `ringback vif list`: the vifs of every backend and how they are.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "control/toolstack_keys.hpp"
+#include "xenstore/handshake.hpp"
 #include "xenstore/store.hpp"
 
-namespace ringback::backend::control {
+namespace ringback::control {
 
-// An array of objects: domain, device, backend, mac, state, frontend_state, port, queues, error.
-Result<nlohmann::json> list_vifs(xenstore::Store& store);
-std::string as_table(const nlohmann::json& vifs);
+struct VifPlace {
+  DomainId backend = 0;
+  xenstore::VifId id;
+  friend auto operator<=>(const VifPlace&, const VifPlace&) = default;
+};
 
-}  // namespace ringback::backend::control
+// By backend, domain and device.
+Result<std::vector<VifPlace>> find_vifs(xenstore::Store& store);
+
+struct VifRow {
+  VifPlace place;
+  std::string mac;   // "-" if its keys are bad
+  std::string port;  // the tap's name, or "switch NAME", or what is wrong with the keys
+  xenstore::XenbusState frontend{};
+  xenstore::XenbusState backend{};
+  std::size_t queues = 0;  // 0 unless connected
+};
+
+// Pure: what the keys of both sides say.
+VifRow make_row(const VifPlace& place, const xenstore::Keys& backend,
+                const xenstore::Keys& frontend);
+Result<std::vector<VifRow>> list_vifs(xenstore::Store& store);
+
+std::string to_table(const std::vector<VifRow>& rows);
+nlohmann::ordered_json to_json(const std::vector<VifRow>& rows);
+
+}  // namespace ringback::control

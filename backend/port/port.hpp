@@ -15,14 +15,19 @@ class Port {
  public:
   virtual ~Port() = default;
 
-  // Takes a burst that the guest sent on one of its queues. Returns when every frame has gone its way or is dropped and
-  // counted; marks frames that their sender's grants spoiled. On the queue's worker.
-  virtual void send(std::span<Frame> burst, std::size_t queue, Copier& copier, Counters& counters) = 0;
+  // Takes a burst that the guest sent on one of its queues. Returns when every frame has gone its
+  // way or is dropped and counted; marks frames that their sender's grants spoiled. On the queue's
+  // worker.
+  virtual void send(std::span<Frame> burst, std::size_t queue, Copier& copier,
+                    Counters& counters) = 0;
 
-  // For a port that is read: a descriptor per queue, edge-triggered by its worker. -1: frames come by themselves.
+  // For a port that is read: a descriptor per queue, edge-triggered by its worker. -1: frames come
+  // by themselves.
   virtual int fd(std::size_t /*queue*/) const { return -1; }
   // Moves a burst from the descriptor to the guest; true if there may be more.
-  virtual bool receive(std::size_t /*queue*/, RxSink& /*guest*/, Copier& /*copier*/) { return false; }
+  virtual bool receive(std::size_t /*queue*/, RxSink& /*guest*/, Copier& /*copier*/) {
+    return false;
+  }
 };
 
 }  // namespace ringback::backend

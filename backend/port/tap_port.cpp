@@ -9,7 +9,8 @@
 namespace ringback::backend {
 namespace {
 
-// Sent so many bytes at a time, so that what was copied is still in the cache when the kernel copies it.
+// Sent so many bytes at a time, so that what was copied is still in the cache when the kernel
+// copies it.
 constexpr std::size_t cache_friendly = 256 << 10;
 
 }  // namespace
@@ -35,15 +36,18 @@ void TapPort::send(std::span<Frame> burst, std::size_t queue, Copier& copier, Co
   }
 }
 
-void TapPort::write(Frame& frame, std::span<std::byte> rest, std::size_t queue, Counters& counters) {
+void TapPort::write(Frame& frame, std::span<std::byte> rest, std::size_t queue,
+                    Counters& counters) {
   if (frame.failed) return counters.drop(Drop::bad_grant);
   auto header = net::to_vnet_header(frame.offload, frame.head, frame.size);
   if (!header) return counters.drop(Drop::bad_headers);
   const std::array<iovec, 3> parts = {iovec{&*header, sizeof *header},
                                       iovec{frame.head.data(), frame.head.size()},
                                       iovec{rest.data(), rest.size()}};
-  if (writev(tap_.queue(queue), parts.data(), parts.size()) >= 0) return counters.delivered(frame.size);
-  // EIO: the device is down. EINVAL: the kernel found the headers wanting. Else its queue or its memory is full.
+  if (writev(tap_.queue(queue), parts.data(), parts.size()) >= 0)
+    return counters.delivered(frame.size);
+  // EIO: the device is down. EINVAL: the kernel found the headers wanting. Else its queue or its
+  // memory is full.
   counters.drop(errno == EIO ? Drop::port_down : errno == EINVAL ? Drop::bad_headers : Drop::full);
 }
 
@@ -57,10 +61,11 @@ bool TapPort::receive(std::size_t queue, RxSink& guest, Copier& copier) {
   while (count < frames.size() && used < cache_friendly) {
     net::VnetHeader header;
     const auto room = memory.subspan(used, ring::max_rx_size);
-    const std::array<iovec, 2> parts = {iovec{&header, sizeof header}, iovec{room.data(), room.size()}};
+    const std::array<iovec, 2> parts = {iovec{&header, sizeof header},
+                                        iovec{room.data(), room.size()}};
     const auto got = readv(tap_.queue(queue), parts.data(), parts.size());
-    if (got < 0) {
-      more = false;  // empty, or the device is gone: its descriptor will say more
+    if (got < static_cast<ssize_t>(sizeof header)) {
+      more = false;  // empty, or the device is gone
       break;
     }
     const auto size = static_cast<std::size_t>(got) - sizeof header;

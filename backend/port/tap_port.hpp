@@ -1,4 +1,5 @@
-// A vif's port into the host's network stack: the tap `vif<domid>.<devid>`, one tap queue for each of the vif's.
+// A vif's port into the host's network stack: the tap `vif<domid>.<devid>`, one tap queue for each
+// of the vif's.
 #pragma once
 
 #include "backend/port/port.hpp"

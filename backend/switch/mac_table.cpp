@@ -7,6 +7,12 @@ namespace {
 
 constexpr std::uint64_t mac_mask = (std::uint64_t{1} << 48) - 1;
 
+// Another worker's clock may be a second ahead: that is new, not 136 years old.
+constexpr std::uint32_t age_of(std::uint32_t seen, std::uint32_t now) {
+  const auto age = static_cast<std::int32_t>(now - seen);
+  return age < 0 ? 0 : static_cast<std::uint32_t>(age);
+}
+
 constexpr std::uint64_t word_of(std::uint64_t mac, PortNumber port) {
   return (std::uint64_t{port} + 1) << 48 | mac;
 }
@@ -19,7 +25,8 @@ MacTable::MacTable(std::size_t capacity, std::uint32_t ageing)
       table_(std::make_unique<Bucket[]>(buckets_)) {}
 
 MacTable::Bucket& MacTable::bucket_of(std::uint64_t mac) const {
-  const std::uint64_t hash = mac * 0x9e3779b97f4a7c15;  // Fibonacci hashing: the high bits are the good ones
+  const std::uint64_t hash =
+      mac * 0x9e3779b97f4a7c15;  // Fibonacci hashing: the high bits are the good ones
   return table_[(hash >> 32) & (buckets_ - 1)];
 }
 
@@ -31,11 +38,12 @@ void MacTable::learn(std::uint64_t mac, PortNumber port, std::uint32_t now) {
     const std::uint32_t seen = entry.seen.load(std::memory_order_relaxed);
     if ((word & mac_mask) == mac && word != 0) {
       // The common case writes nothing: the line stays shared between the workers.
-      if (word != word_of(mac, port)) entry.word.store(word_of(mac, port), std::memory_order_relaxed);
+      if (word != word_of(mac, port))
+        entry.word.store(word_of(mac, port), std::memory_order_relaxed);
       if (seen != now) entry.seen.store(now, std::memory_order_relaxed);
       return;
     }
-    const std::uint32_t age = word == 0 ? UINT32_MAX : now - seen;
+    const std::uint32_t age = word == 0 ? UINT32_MAX : age_of(seen, now);
     if (victim == nullptr || age > victim_age) {
       victim = &entry;
       victim_age = age;
@@ -49,7 +57,7 @@ std::optional<PortNumber> MacTable::find(std::uint64_t mac, std::uint32_t now) c
   for (const Entry& entry : bucket_of(mac).entries) {
     const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
     if (word == 0 || (word & mac_mask) != mac) continue;
-    if (now - entry.seen.load(std::memory_order_relaxed) > ageing_) return std::nullopt;
+    if (age_of(entry.seen.load(std::memory_order_relaxed), now) > ageing_) return std::nullopt;
     return static_cast<PortNumber>((word >> 48) - 1);
   }
   return std::nullopt;

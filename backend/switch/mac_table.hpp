@@ -1,11 +1,12 @@
-// Which port a MAC address was last seen behind. Written and read by all workers without a lock: an entry is one 64-bit word,
-// so a reader sees an old or a new one, never half of each.
+// Which port a MAC address was last seen behind. Written and read by all workers without a lock: an
+// entry is one 64-bit word, so a reader sees an old or a new one, never half of each.
 //
 //   bit 63        48 47                 0
 //      | port + 1   |  MAC              |      0: free
 //
-// Bounded: an address lives in one bucket of eight; a new one takes a free or expired place there, or the one longest unseen.
-// A flood of addresses costs the flooder's neighbours at most a few floods, never memory (VALE does the same).
+// Bounded: an address lives in one bucket of eight; a new one takes a free or expired place there,
+// or the one longest unseen. A flood of addresses costs the flooder's neighbours at most a few
+// floods, never memory (VALE does the same).
 #pragma once
 
 #include <array>
@@ -21,7 +22,8 @@ using PortNumber = std::uint16_t;  // 0..0xfffe
 
 class MacTable {
  public:
-  // capacity: a power of two, at least 8. ageing: how long an address is believed, in the caller's seconds.
+  // capacity: a power of two, at least 8. ageing: how long an address is believed, in the caller's
+  // seconds.
   explicit MacTable(std::size_t capacity, std::uint32_t ageing = 300);
 
   // mac: the six bytes as a number, first byte highest.
@@ -52,6 +54,8 @@ inline std::uint64_t mac_at(const std::byte* bytes) {
   for (int i = 0; i < 6; ++i) mac = mac << 8 | std::to_integer<std::uint64_t>(bytes[i]);
   return mac;
 }
-constexpr bool is_multicast(std::uint64_t mac) { return (mac >> 40 & 1) != 0; }  // broadcast too
+constexpr bool is_multicast(std::uint64_t mac) {
+  return (mac >> 40 & 1) != 0;
+}  // broadcast too
 
 }  // namespace ringback::backend

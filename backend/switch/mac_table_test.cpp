@@ -24,6 +24,12 @@ TEST_CASE("an address that was not seen for the ageing time is forgotten") {
   CHECK(table.find(0x00163e000001, 800) == 3);
 }
 
+TEST_CASE("an address that another worker saw a second ahead of this one's clock is new") {
+  MacTable table(64);
+  table.learn(0x00163e000001, 3, 101);
+  CHECK(table.find(0x00163e000001, 100) == 3);
+}
+
 TEST_CASE("the addresses of a port that has gone go with it and the others stay") {
   MacTable table(1024);
   table.learn(1 << 4, 3, 0);

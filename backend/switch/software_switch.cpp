@@ -60,12 +60,13 @@ void SoftwareSwitch::replace(std::unique_ptr<const Places> places) {
   owned_ = std::move(places);
 }
 
-void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_t queue, Copier& copier,
-                             Counters& counters) {
+void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_t queue,
+                             Copier& copier, Counters& counters) {
   const Places& places = *places_.load(std::memory_order_acquire);
   const std::uint32_t now = seconds();
 
-  // First pass: per-destination lists, chained through `next`; flooded frames have a list of their own.
+  // First pass: per-destination lists, chained through `next`; flooded frames have a list of their
+  // own.
   constexpr std::uint8_t end = burst_size;
   struct List {
     PortNumber to;
@@ -97,7 +98,8 @@ void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_
       continue;
     }
     const auto index = static_cast<std::uint8_t>(i);
-    const auto list = std::find_if(lists.begin(), lists.begin() + list_count, [&](const List& l) { return l.to == *to; });
+    const auto list = std::find_if(lists.begin(), lists.begin() + list_count,
+                                   [&](const List& l) { return l.to == *to; });
     if (list == lists.begin() + list_count) {
       lists[list_count++] = {*to, index, index};
     } else {
@@ -106,7 +108,8 @@ void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_
     }
   }
 
-  // Second pass: each destination once. A flow stays on its queue, because the sender keeps it on his.
+  // Second pass: each destination once. A flow stays on its queue, because the sender keeps it on
+  // his.
   const auto give = [&](PortNumber to, std::span<Frame* const> frames) {
     if (to >= places.size() || places[to].sinks.empty()) return false;
     places[to].sinks[queue % places[to].sinks.size()]->deliver(frames, copier);

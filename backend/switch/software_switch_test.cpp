@@ -24,7 +24,8 @@ struct World {
   };
 
   World() {
-    for (hypervisor::DomainId id = 1; id <= 3; ++id) members.push_back(std::make_unique<Member>(*this, id));
+    for (hypervisor::DomainId id = 1; id <= 3; ++id)
+      members.push_back(std::make_unique<Member>(*this, id));
   }
   TestGuest& guest(std::size_t id) { return members[id - 1]->guest; }
   void serve() {
@@ -40,7 +41,8 @@ struct World {
   std::unique_ptr<hypervisor::GrantUser> grants = hypervisor.grant_user(0);
   Copier copier{*grants};
   int barriers = 0;
-  std::shared_ptr<SoftwareSwitch> network = std::make_shared<SoftwareSwitch>("test", [this] { ++barriers; });
+  std::shared_ptr<SoftwareSwitch> network =
+      std::make_shared<SoftwareSwitch>("test", [this] { ++barriers; });
   std::vector<std::unique_ptr<Member>> members;
 };
 
@@ -78,7 +80,8 @@ TEST_CASE("a burst to several destinations keeps the order of each") {
   world.serve();
   world.guest(2).receive();
   world.guest(3).receive();
-  for (std::uint8_t i = 0; i < 60; ++i) world.guest(1).send(test_frame(i % 3 == 0 ? 2 : 3, 1, 100, i));
+  for (std::uint8_t i = 0; i < 60; ++i)
+    world.guest(1).send(test_frame(i % 3 == 0 ? 2 : 3, 1, 100, i));
   world.serve();
   const auto two = world.guest(2).receive();
   const auto three = world.guest(3).receive();
@@ -100,7 +103,8 @@ TEST_CASE("a guest that leaves is forgotten and nobody touches its queue again")
   world.guest(1).receive();
   world.guest(1).send(test_frame(2, 1, 100));
   world.serve();
-  CHECK(world.members[1]->guest.receive().size() == 1);  // unknown again: flooded to the one who is left
+  CHECK(world.members[1]->guest.receive().size() ==
+        1);  // unknown again: flooded to the one who is left
 }
 
 TEST_CASE("a payload that its sender revoked is answered with an error and harms nobody else") {

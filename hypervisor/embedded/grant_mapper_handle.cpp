@@ -97,8 +97,12 @@ void GrantMapperHandle::copy(std::span<xengnttab_grant_copy_segment_t> segments)
   const std::uint64_t even = epoch.load(std::memory_order_relaxed);
   // Before any entry is read: whoever revokes one after that sees this batch (Machine::retire).
   epoch.exchange(even + 1, std::memory_order_seq_cst);
+  struct Batch {
+    std::atomic_ref<std::uint64_t> counter;
+    std::uint64_t after;
+    ~Batch() { counter.store(after, std::memory_order_release); }
+  } const batch{epoch, even + 2};  // also when there is no memory to map a granter
   for (auto& segment : segments) segment.status = copy(segment);
-  epoch.store(even + 2, std::memory_order_release);
 }
 
 std::int16_t GrantMapperHandle::copy(const xengnttab_grant_copy_segment_t& segment) {

@@ -15,10 +15,6 @@ namespace {
 constexpr std::uint32_t listed_at_once = max_words / counts_words;
 constexpr auto settle_again_after = std::chrono::milliseconds(2);
 
-Descriptor open_spare() {
-  return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-}
-
 // Each program, handle and domain has descriptors here.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -61,10 +57,7 @@ Result<std::unique_ptr<Server>> Server::open(EventLoop& loop, ServerOptions opti
 }
 
 Server::Server(EventLoop& loop, ServerOptions options, Descriptor directory)
-    : loop_(loop),
-      options_(std::move(options)),
-      directory_(std::move(directory)),
-      spare_(open_spare()) {}
+    : loop_(loop), options_(std::move(options)), directory_(std::move(directory)) {}
 
 Server::~Server() {
   while (!connections_.empty()) drop(connections_.begin()->first);
@@ -150,13 +143,7 @@ Result<Descriptor> Server::listen(const std::string& path, std::function<void(De
 }
 
 void Server::accept_from(int listener, const std::function<void(Descriptor)>& accept) {
-  Descriptor socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-  if (socket) return accept(std::move(socket));
-  if (errno != EMFILE && errno != ENFILE) return;
-  // Out of descriptors: refuse this one rather than be woken by it for ever.
-  spare_ = Descriptor();
-  Descriptor(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-  spare_ = open_spare();
+  if (auto socket = acceptor_.accept(listener, SOCK_CLOEXEC)) accept(std::move(socket));
 }
 
 void Server::add(Connection connection) {

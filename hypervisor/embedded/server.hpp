@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "hypervisor/acceptor.hpp"
 #include "hypervisor/descriptor.hpp"
 #include "hypervisor/embedded/machine.hpp"
 #include "hypervisor/embedded/message_socket.hpp"
@@ -90,7 +91,7 @@ class Server final : private Host {
   EventLoop& loop_;
   const ServerOptions options_;
   Descriptor directory_;  // locked
-  Descriptor spare_;      // given up for a moment to refuse a connection when descriptors run out
+  Acceptor acceptor_;
   Descriptor control_;
   Machine machine_{*this};
   std::map<DomainId, Domain> domains_;

@@ -64,7 +64,7 @@ void StoreServer::release(DomainId domain) {
 
 void StoreServer::accept_one(int fd) {
   const DomainId domain = listeners_.at(fd).domain;
-  Descriptor socket(::accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  Descriptor socket = acceptor_.accept(fd, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (!socket || !machine_.exists(domain)) return;
   const int client = socket.get();
   if (!loop_.add(client, EPOLLIN,

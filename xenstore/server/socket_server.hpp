@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "hypervisor/acceptor.hpp"
 #include "hypervisor/descriptor.hpp"
 #include "hypervisor/event_loop.hpp"
 #include "xenstore/server/machine.hpp"
@@ -48,6 +49,7 @@ class StoreServer {
   void close_listener(int fd);
 
   hypervisor::EventLoop& loop_;
+  hypervisor::Acceptor acceptor_;
   Machine machine_;
   std::map<int, Listener> listeners_;
   std::map<int, Client> clients_;

@@ -1,0 +1,52 @@
+#!/bin/bash
+# killed_guest.sh BIN [ROUNDS]: kill -9 of a guest while it sends and receives. The daemon and the other guest go on, and
+# nothing of the dead one is left.
+set -euo pipefail
+here=$(dirname "$0")
+. "$here/../../examples/lab.sh"
+. "$here/traffic.sh"
+rounds=${2:-100}
+# An address sanitizer would keep freed memory for a while.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=0:thread_local_quarantine_size_kb=0
+
+lab_start "$1"
+lab_guest 1
+lab_vif 1 0 --switch lab
+lab_guest 3
+lab_vif 3 0 --switch lab
+lab_spawn ping 1 ping -q -i 0.1 10.0.0.3
+
+round() {
+  local flood
+  lab_guest 2
+  lab_vif 2 0 --switch lab
+  ip netns exec domain-2 ping -q -f -l 16 -s 60000 10.0.0.1 >/dev/null 2>&1 &
+  flood=$!
+  sleep 0.1
+  lab_kill_guest 2
+  kill "$flood"
+  wait "$flood" || true
+  lab_as 0 ringback vif detach 2 0
+  lab_wait 10 gone
+}
+gone() { ! ringback-hypervisor list | awk '$1 == 2 { found = 1 } END { exit !found }'; }
+
+descriptors() { find "/proc/${lab_pid[ringbackd]}/fd" -mindepth 1 | wc -l; }
+resident() { awk '/VmRSS/ { print $2 }' "/proc/${lab_pid[ringbackd]}/status"; }
+held() { ringback-hypervisor list | awk '$1 == 0 { print "ports", $4, "grants", $5, "mappings", $6 }'; }
+state() { echo "descriptors $(descriptors) $(held)"; }
+
+for ((i = 0; i < 10; ++i)); do round; done # memory has its working size then
+before=$(state)
+memory=$(resident)
+for ((i = 0; i < rounds; ++i)); do round; done
+back_to_before() { [[ $(state) == "$before" ]]; }
+lab_wait 10 back_to_before || fail "before: $before; after $rounds rounds: $(state)"
+grown=$(($(resident) - memory))
+echo "after $rounds rounds: $before, as before; resident memory grew by $grown KiB of $memory KiB"
+((grown <= 2048)) || fail "the daemon's memory grew by $grown KiB"
+
+kill -INT "${lab_pid[ping]}"
+wait "${lab_pid[ping]}" || true
+grep -q ' 0% packet loss' "$lab/ping.log" || fail "the other guests lost packets: $(tail -n 2 "$lab/ping.log")"
+lab_stop

@@ -1,0 +1,50 @@
+#!/bin/bash
+# reconnect.sh BIN daemon|vif|netfront: what is stopped and started again connects again, and has traffic.
+set -euo pipefail
+here=$(dirname "$0")
+. "$here/../../examples/lab.sh"
+. "$here/traffic.sh"
+
+lab_start "$1"
+lab_guest 1
+lab_guest 2
+lab_vif 1 0 --switch lab
+lab_vif 2 0 --switch lab
+lab_vif 2 1
+random_file 16
+
+restart_daemon() {
+  lab_end ringbackd
+  lab_daemon
+  lab_wait 20 lab_connected 1 0
+  lab_wait 20 lab_connected 2 0
+  lab_wait 20 lab_connected 2 1
+  lab_address 2 1 # the tap in the host is a new one
+}
+restart_vif() { # the same netfront serves it again
+  local device
+  for device in 0 1; do lab_as 0 ringback vif detach 2 "$device"; done
+  lab_as 0 ringback vif attach 2 --devid 0 --switch lab
+  lab_as 0 ringback vif attach 2 --devid 1
+  for device in 0 1; do
+    lab_wait 20 lab_connected 2 "$device"
+    lab_address 2 "$device"
+  done
+}
+restart_netfront() {
+  lab_end netfront-2.0
+  lab_end netfront-2.1
+  lab_netfront 2 0
+  lab_netfront 2 1
+}
+
+for _ in 1 2 3; do
+  "restart_$2"
+  lab_wait 10 reaches 1 10.0.0.2
+  lab_wait 10 reaches 2 10.2.2.1
+  send_file 1 2 10.0.0.2
+  send_file 2 1 10.0.0.1
+  send_file 2 0 10.2.2.1
+done
+no_checksum_errors 0 1 2
+lab_stop

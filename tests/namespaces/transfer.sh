@@ -1,0 +1,27 @@
+#!/bin/bash
+# transfer.sh BIN MTU QUEUES: random bytes over TCP, from guest to guest by the switch and from guest to host by a tap.
+# RINGBACK_TRANSFER_MIB: how many (1024).
+set -euo pipefail
+here=$(dirname "$0")
+. "$here/../../examples/lab.sh"
+. "$here/traffic.sh"
+mtu=$2 queues=$3
+
+lab_start "$1"
+lab_guest 1
+lab_guest 2
+lab_vif 1 0 --switch lab --mtu "$mtu" --max-queues "$queues" -- --queues "$queues"
+lab_vif 2 0 --switch lab --mtu "$mtu" --max-queues "$queues" -- --queues "$queues"
+lab_vif 1 1 --mtu "$mtu" --max-queues "$queues" -- --queues "$queues"
+random_file "${RINGBACK_TRANSFER_MIB:-1024}"
+
+seconds() {
+  local start=$EPOCHREALTIME
+  "${@:2}"
+  awk "BEGIN { printf \"$1: %.1f s\\n\", $EPOCHREALTIME - $start }"
+}
+# One connection per queue, so that each has something to do.
+seconds "guest to guest" send_file 1 2 10.0.0.2 "$queues"
+seconds "guest to host" send_file 1 0 10.2.1.1 "$queues"
+no_checksum_errors 0 1 2
+lab_stop
