@@ -13,9 +13,8 @@ constexpr std::array<std::uint8_t, 6> backend_mac = {0xfe, 0xff, 0xff, 0xff, 0xf
 }  // namespace
 
 Result<void> Vif::make_tap() {
-  const std::string name =
-      config_.vifname.empty() ? xenstore::device_name(config_.id) : config_.vifname;
-  auto tap = hypervisor::Tap::open(name, config_.max_queues);
+  // The hotplug script knows it by this name, and renames it where `vifname` asks for that.
+  auto tap = hypervisor::Tap::open(xenstore::device_name(config_.id), config_.max_queues);
   if (!tap) return tl::unexpected(tap.error());
   for (auto done : {tap->set_carrier(false), tap->set_mac(backend_mac), tap->set_mtu(config_.mtu)})
     if (!done) return done;

@@ -15,6 +15,10 @@ if(RINGBACK_SANITIZE)
   target_link_options(ringback_sanitizers INTERFACE -fsanitize=${RINGBACK_SANITIZE})
 endif()
 
+if(RINGBACK_FUZZ)
+  target_compile_options(ringback_sanitizers INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # ringback_room(NAME [SOURCES file...] [LINKS target...]): the library ringback_NAME. Without sources it is
 # header-only.
 function(ringback_room name)

@@ -81,6 +81,7 @@ lab_as() {
 lab_spawn() {
   local name=$1 domain=$2
   shift 2
+  : >"$lab/$name.log"
   ip netns exec "domain-$domain" ringback-hypervisor exec "$domain" -- "$@" >>"$lab/$name.log" 2>&1 &
   lab_pid[$name]=$!
 }
@@ -108,7 +109,6 @@ lab_hypervisor() {
 }
 
 lab_daemon() {
-  : >"$lab/ringbackd.log"
   lab_spawn ringbackd 0 ringbackd "$@"
   lab_wait 10 grep -qs serving "$lab/ringbackd.log"
 }

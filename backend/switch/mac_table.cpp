@@ -31,9 +31,10 @@ MacTable::Bucket& MacTable::bucket_of(std::uint64_t mac) const {
 }
 
 void MacTable::learn(std::uint64_t mac, PortNumber port, std::uint32_t now) {
-  Entry* victim = nullptr;
+  auto& entries = bucket_of(mac).entries;
+  Entry* victim = &entries.front();
   std::uint32_t victim_age = 0;
-  for (Entry& entry : bucket_of(mac).entries) {
+  for (Entry& entry : entries) {
     const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
     const std::uint32_t seen = entry.seen.load(std::memory_order_relaxed);
     if ((word & mac_mask) == mac && word != 0) {
@@ -44,7 +45,7 @@ void MacTable::learn(std::uint64_t mac, PortNumber port, std::uint32_t now) {
       return;
     }
     const std::uint32_t age = word == 0 ? UINT32_MAX : age_of(seen, now);
-    if (victim == nullptr || age > victim_age) {
+    if (age > victim_age) {
       victim = &entry;
       victim_age = age;
     }

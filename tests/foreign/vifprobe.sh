@@ -19,7 +19,6 @@ lab_in 1 ip address add 10.0.0.9/24 dev eth0
 answers
 for ((i = 0; i < 3; ++i)); do
   lab_kill vifprobe
-  : >"$lab/vifprobe.log"
   probe RESUMED
   answers
 done

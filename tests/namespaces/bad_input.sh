@@ -53,7 +53,8 @@ unknown_words() {
   refused frobnicate 0 ringback frobnicate
   refused frobnicate 0 ringback vif frobnicate
   refused frobnicate 0 ringback-hypervisor frobnicate
-  refused subcommand 0 ringback
+  refused "which command" 0 ringback
+  refused "which command" 0 ringback-hypervisor
   refused frobnicate 0 ringbackd frobnicate
 }
 
@@ -82,7 +83,7 @@ command_line() {
   refused queues "${attach[@]}" --max-queues 65
   refused domid 0 ringback vif attach 40000
   refused domid 0 ringback vif attach one
-  refused "attached" 0 ringback vif detach 3 0
+  refused "no vif" 0 ringback vif detach 3 0
   refused workers 0 ringbackd --workers 0
   refused queues 3 ringback-netfront --queues 65
   refused mtu 3 ringback-netfront --mtu 67
@@ -156,7 +157,6 @@ frontend_values() {
 # The daemon is started anew without the right to make a device.
 no_tap_rights() {
   lab_end ringbackd
-  : >"$lab/ringbackd.log"
   lab_spawn ringbackd 0 setpriv --bounding-set -net_admin --inh-caps -net_admin ringbackd
   lab_wait 10 grep -q serving "$lab/ringbackd.log"
   lab_wait 10 reaches 1 10.0.0.2

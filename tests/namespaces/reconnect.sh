@@ -9,8 +9,9 @@ lab_start "$1"
 lab_guest 1
 lab_guest 2
 lab_vif 1 0 --switch lab
-lab_vif 2 0 --switch lab
-lab_vif 2 1
+macs=(00:16:3e:00:02:00 00:16:3e:00:02:01)
+lab_vif 2 0 --switch lab --mac "${macs[0]}"
+lab_vif 2 1 --mac "${macs[1]}"
 random_file 16
 
 restart_daemon() {
@@ -21,11 +22,11 @@ restart_daemon() {
   lab_wait 20 lab_connected 2 1
   lab_address 2 1 # the tap in the host is a new one
 }
-restart_vif() { # the same netfront serves it again
+restart_vif() { # the same netfront serves it again; with the same address, for the other guest remembers that
   local device
   for device in 0 1; do lab_as 0 ringback vif detach 2 "$device"; done
-  lab_as 0 ringback vif attach 2 --devid 0 --switch lab
-  lab_as 0 ringback vif attach 2 --devid 1
+  lab_as 0 ringback vif attach 2 --devid 0 --switch lab --mac "${macs[0]}"
+  lab_as 0 ringback vif attach 2 --devid 1 --mac "${macs[1]}"
   for device in 0 1; do
     lab_wait 20 lab_connected 2 "$device"
     lab_address 2 "$device"

@@ -13,6 +13,10 @@ lab_guest 2
 lab_vif 1 0 --switch lab --mtu "$mtu" --max-queues "$queues" -- --queues "$queues"
 lab_vif 2 0 --switch lab --mtu "$mtu" --max-queues "$queues" -- --queues "$queues"
 lab_vif 1 1 --mtu "$mtu" --max-queues "$queues" -- --queues "$queues"
+for vif in 1/vif/0 2/vif/0 1/vif/1; do
+  used=$(lab_as 0 xenstore-read "/local/domain/${vif%%/*}/device/${vif#*/}/multi-queue-num-queues" 2>/dev/null || echo 1)
+  [[ $used == "$queues" ]] || fail "vif $vif has $used queues, not $queues"
+done
 random_file "${RINGBACK_TRANSFER_MIB:-1024}"
 
 seconds() {

@@ -3,8 +3,8 @@
 //   udp_sweep answer ADDRESS PORT   until it is ended
 //   udp_sweep sweep ADDRESS PORT    to who answers there
 //
-// The length names a datagram: what it has to contain follows from it, and is different there and back. What arrives
-// wrong ends the program. What does not arrive is sent again, and counted.
+// The length names a datagram: what it has to contain follows from it, and is different there and
+// back. What arrives wrong ends the program. What does not arrive is sent again, and counted.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -56,7 +56,8 @@ sockaddr_in address_of(char** argument) {
 bool receive(int socket, Direction direction, std::size_t& length, sockaddr_in& from) {
   static char buffer[max_length + 1];
   socklen_t size = sizeof from;
-  const auto got = recvfrom(socket, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size);
+  const auto got =
+      recvfrom(socket, buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&from), &size);
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR || errno == ECONNREFUSED) return false;
     fail("recvfrom");
@@ -70,7 +71,8 @@ bool receive(int socket, Direction direction, std::size_t& length, sockaddr_in& 
 }
 
 void send(int socket, Direction direction, std::size_t length, const sockaddr_in& to) {
-  if (sendto(socket, contents(length, direction), length, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0 &&
+  if (sendto(socket, contents(length, direction), length, 0, reinterpret_cast<const sockaddr*>(&to),
+             sizeof to) < 0 &&
       errno != ENOBUFS && errno != EAGAIN && errno != ECONNREFUSED)
     fail("sendto");
 }
@@ -129,7 +131,8 @@ int main(int argc, char** argv) {
     fail("setsockopt");
   const sockaddr_in address = address_of(argv + 2);
   if (argv[1] == std::string_view("answer")) {
-    if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail("bind");
+    if (bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+      fail("bind");
     answer(socket);
   } else {
     sweep(socket, address);

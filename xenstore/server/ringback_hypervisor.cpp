@@ -17,6 +17,7 @@ using namespace ringback;
 using namespace ringback::hypervisor;
 using namespace ringback::hypervisor::embedded;
 
+constexpr int misused = 2;
 constexpr int command_not_found = 127;  // as a shell says it
 
 int complain(const Error& error) {
@@ -152,7 +153,6 @@ int main(int argc, char** argv) {
   char** const dashes = std::find(argv, argv + argc, std::string("--"));
   std::vector<std::string> command(std::min(dashes + 1, argv + argc), argv + argc);
   CLI::App app("A hypervisor and a store for plain Linux processes.");
-  app.require_subcommand(1);
   std::string directory = default_directory();
   std::uint32_t mebibytes = 1024;
   std::uint32_t domain = 0;
@@ -182,6 +182,15 @@ int main(int argc, char** argv) {
   CLI::App* const listing = add("list", "Tell what each domain holds");
   listing->callback([&] { status = list(directory); });
 
-  CLI11_PARSE(app, static_cast<int>(dashes - argv), argv);
+  try {
+    app.parse(static_cast<int>(dashes - argv), argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EXIT_SUCCESS : misused;
+  }
+  // Not CLI11's to require: it would name this before an option that it does not know.
+  if (app.get_subcommands().empty()) {
+    std::fprintf(stderr, "ringback-hypervisor: which command? There are serve, exec and list.\n");
+    return misused;
+  }
   return status;
 }
