@@ -47,6 +47,7 @@ TEST_CASE("a backlog has a bound in bytes and one in frames") {
   CHECK(bytes <= Backlog::byte_limit);
   CHECK(bytes > Backlog::byte_limit - 60000);
   backlog.pop(backlog.size());
-  for (auto room = backlog.reserve(1); !room.empty(); room = backlog.reserve(1)) backlog.push(room, {});
+  for (auto room = backlog.reserve(1); !room.empty(); room = backlog.reserve(1))
+    backlog.push(room, {});
   CHECK(backlog.size() == Backlog::frame_limit);
 }

@@ -99,7 +99,8 @@ Answer<void> EventHandle::notify(Port port) {
         const std::size_t word = word_of(target.port);
         const std::uint64_t bit = bit_of(target.port);
         remote.pending(word).fetch_or(bit);
-        // A bit that was set already is no excuse: whoever set it may have woken a handle that has lost the port since.
+        // A bit that was set already is no excuse: whoever set it may have woken a handle that has
+        // lost the port since.
         if ((remote.mask(word).load() & bit) != 0) return {};
         const std::uint64_t one = 1;
         [[maybe_unused]] const auto written = ::write(target.eventfd->get(), &one, sizeof one);
