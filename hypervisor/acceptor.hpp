@@ -19,7 +19,7 @@ class Acceptor {
     Descriptor socket(::accept4(listener, nullptr, nullptr, flags));
     if (socket || (errno != EMFILE && errno != ENFILE)) return socket;
     spare_ = Descriptor();
-    Descriptor(::accept4(listener, nullptr, nullptr, flags));
+    [[maybe_unused]] const Descriptor refused(::accept4(listener, nullptr, nullptr, flags));
     spare_ = open_spare();
     return {};
   }

@@ -33,6 +33,7 @@ std::string to_string(const Mac& mac);
 struct VifId {
   DomainId domain = 0;  // the guest
   std::uint32_t device = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the compiler's own 0 for ours
   friend auto operator<=>(const VifId&, const VifId&) = default;
 };
 std::string device_name(VifId id);                     // vif<domid>.<devid>

@@ -149,7 +149,7 @@ GrantMapperHandle::Side GrantMapperHandle::find_granter(DomainId domain) {
   if (!mapped) return {nullptr, GNTST_general_error};
   if (granters_.size() <= domain) granters_.resize(domain + 1u);
   const DomainMemory memory(mapped->base(), reply->header.pages);
-  granters_[domain] = std::make_unique<Granter>(std::move(*mapped), memory);
+  granters_[domain].reset(new Granter{std::move(*mapped), memory});
   return {};
 }
 
