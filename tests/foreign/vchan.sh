@@ -1,9 +1,13 @@
 #!/bin/bash
-# vchan.sh BIN pipe VCHAN_PIPE | proxy VCHAN_SOCKET_PROXY: random bytes from domain 1 to domain 2 by libxenvchan.
+# vchan.sh BIN pipe VCHAN_PIPE | proxy FOLDER_FOR_XEN_UTILS: random bytes from domain 1 to domain 2 by libxenvchan.
 # RINGBACK_TRANSFER_MIB: how many (1024).
 set -euo pipefail
-. "$(dirname "$0")/../../examples/lab.sh"
-program=$3 path=/local/domain/1/data/vchan size=${RINGBACK_TRANSFER_MIB:-1024}M
+here=$(dirname "$0")
+program=$3
+# Before the lab, which has no network: the program may have to be downloaded.
+[[ $2 != proxy ]] || program=$("$here/../store/xen_program.sh" "$3" vchan-socket-proxy)
+. "$here/../../examples/lab.sh"
+path=/local/domain/1/data/vchan size=${RINGBACK_TRANSFER_MIB:-1024}M
 
 lab_hypervisor "$1"
 lab_guest 1

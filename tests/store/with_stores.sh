@@ -5,7 +5,7 @@
 set -eu
 server=$1 shim=$2 folder=$3
 shift 3
-program=$("$(dirname "$0")/reference_xenstored.sh" "$folder") || exit $?
+program=$("$(dirname "$0")/xen_program.sh" "$folder" xenstored) || exit $?
 
 work=$(mktemp -d)
 pids=()
