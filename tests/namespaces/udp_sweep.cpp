@@ -36,7 +36,7 @@ enum Direction : std::size_t { there = 1, back = 2 };
 
 const char* contents(std::size_t length, Direction direction) {
   static const std::vector<char> noise = [] {
-    std::vector<char> bytes(2 * 65'536);
+    std::vector<char> bytes(131'072);
     std::mt19937 generator(1);
     for (char& byte : bytes) byte = static_cast<char>(generator());
     return bytes;

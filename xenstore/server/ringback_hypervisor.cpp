@@ -119,6 +119,7 @@ int exec(const std::string& directory, std::uint32_t domain, std::vector<std::st
   ::fcntl(anchor->get(), F_SETFD, 0);
 
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (auto& word : command) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   ::execvp(arguments[0], arguments.data());
