@@ -108,20 +108,4 @@ Result<void> Tap::set_carrier(bool on) {
   return {};
 }
 
-Result<void> Tap::set_up(bool up) {
-  ifreq request = request_for(name_);
-  const std::string what = fmt::format("cannot set {} {}", name_, up ? "up" : "down");
-  if (auto got = device_ioctl(SIOCGIFFLAGS, request, what); !got) return got;
-  const int flags = up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP;
-  request.ifr_flags = static_cast<short>(flags);
-  return device_ioctl(SIOCSIFFLAGS, request, what);
-}
-
-Result<void> Tap::set_persistent(bool persistent) {
-  if (ioctl(queues_.front().get(), TUNSETPERSIST, persistent ? 1 : 0) != 0)
-    return system_failure(
-        fmt::format("cannot make {} {}", name_, persistent ? "persistent" : "temporary"));
-  return {};
-}
-
 }  // namespace ringback::hypervisor

@@ -1,6 +1,6 @@
 // A Linux tap: a network device whose other side is this process. Frames carry a vnet_hdr
 // (net/vnet_header.hpp) in front. Opened in the network namespace of the calling thread. The device
-// vanishes with its last queue unless it is persistent.
+// vanishes with its last queue.
 #pragma once
 
 #include <array>
@@ -36,9 +36,6 @@ class Tap {
   Result<void> set_mtu(std::uint32_t mtu);
   // Whether the cable is in: `ip link` shows NO-CARRIER without.
   Result<void> set_carrier(bool on);
-  Result<void> set_up(bool up);
-  // Whether the device outlives this process.
-  Result<void> set_persistent(bool persistent);
 
  private:
   Tap(std::string name, std::vector<Descriptor> queues)

@@ -50,10 +50,6 @@ void SoftwareSwitch::connect(PortNumber port, std::vector<RxSink*> sinks) {
   replace(std::move(places));
 }
 
-std::size_t SoftwareSwitch::port_count() const {
-  return static_cast<std::size_t>(std::ranges::count(*owned_, true, &Place::used));
-}
-
 void SoftwareSwitch::replace(std::unique_ptr<const Places> places) {
   places_.store(places.get(), std::memory_order_release);
   synchronise_();

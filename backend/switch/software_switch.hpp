@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +34,6 @@ class SoftwareSwitch {
   // The vif's queues as receivers; empty: disconnected. When it returns no worker uses the former
   // ones.
   void connect(PortNumber port, std::vector<RxSink*> sinks);
-  std::size_t port_count() const;
 
   // Any worker: forwards a burst that came in by `port` on `queue`.
   void forward(std::span<Frame> burst, PortNumber port, std::size_t queue, Copier& copier,
@@ -64,7 +64,6 @@ class SwitchPort final : public Port {
   SwitchPort& operator=(const SwitchPort&) = delete;
 
   void connect(std::vector<RxSink*> sinks) { switch_->connect(number_, std::move(sinks)); }
-  const SoftwareSwitch& switch_of() const { return *switch_; }
 
   void send(std::span<Frame> burst, std::size_t queue, Copier& copier,
             Counters& counters) override {
