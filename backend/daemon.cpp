@@ -206,6 +206,9 @@ void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
       }
       case BackendAction::announce:
         if (device.vif) device.vif->set_carrier(true);
+        // What an earlier attempt met with is over.
+        if (const auto removed = store_.remove(device.backend + "/error"); !removed)
+          spdlog::error("{}", removed.error().what);
         say(device, XenbusState::connected);
         break;
       case BackendAction::disconnect:

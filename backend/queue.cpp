@@ -11,7 +11,8 @@ using ring::TxVerdict;
 
 Result<std::unique_ptr<Queue>> Queue::connect(const Config& config, Port& port,
                                               hypervisor::EventChannels& events,
-                                              hypervisor::GrantUser& grants) {
+                                              hypervisor::GrantUser& grants,
+                                              std::function<void()> wake) {
   constexpr auto rw = hypervisor::Access::read_write;
   auto tx_pages = grants.map(config.guest, {&config.keys.tx_ring_ref, 1}, rw);
   if (!tx_pages) return failure(tx_pages.error().code, "tx-ring-ref: " + tx_pages.error().what);
@@ -37,8 +38,8 @@ Result<std::unique_ptr<Queue>> Queue::connect(const Config& config, Port& port,
     if (!rx_channel) return tl::unexpected(rx_channel.error());
     queue->rx_channel_ = *rx_channel;
   }
-  queue->sink_ =
-      std::make_unique<RxSink>(config.guest, *rx, events, queue->rx_channel_, config.abilities);
+  queue->sink_ = std::make_unique<RxSink>(config.guest, *rx, events, queue->rx_channel_,
+                                          config.abilities, std::move(wake));
   // The guest may have missed an event of a backend before this one (tests/models/restart.pml).
   events.notify(queue->tx_channel_);
   if (queue->rx_channel_ != queue->tx_channel_) events.notify(queue->rx_channel_);

@@ -27,10 +27,11 @@ class Queue {
   };
 
   // Maps the rings and binds the event channels that the guest's keys name. port, events and grants
-  // outlive the queue.
+  // outlive the queue. wake: asks its worker, from any thread and without a lock, to serve it.
   static Result<std::unique_ptr<Queue>> connect(const Config& config, Port& port,
                                                 hypervisor::EventChannels& events,
-                                                hypervisor::GrantUser& grants);
+                                                hypervisor::GrantUser& grants,
+                                                std::function<void()> wake);
   ~Queue();
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;

@@ -29,13 +29,10 @@ class RecordingPort final : public Port {
   std::vector<net::Offload> offloads;
 };
 
-struct World {
+struct World : GuestWorld {
   explicit World(net::Abilities abilities = TestGuest::all(), std::size_t buffers = 256)
-      : guest(hypervisor, 1, buffers),
-        events(hypervisor.event_channels(0)),
-        grants(hypervisor.grant_user(0)),
-        copier(*grants),
-        queue(Queue::connect(guest.config(abilities), port, *events, *grants).value()) {}
+      : GuestWorld(buffers),
+        queue(Queue::connect(guest.config(abilities), port, *events, *grants, [] {}).value()) {}
 
   void serve() {
     queue->guest_sent();
@@ -44,12 +41,7 @@ struct World {
     }
   }
 
-  hypervisor::Simulated hypervisor;
-  TestGuest guest;
-  std::unique_ptr<hypervisor::EventChannels> events;
-  std::unique_ptr<hypervisor::GrantUser> grants;
   RecordingPort port;
-  Copier copier;
   std::unique_ptr<Queue> queue;
 };
 
@@ -147,7 +139,7 @@ TEST_CASE("a queue that has gone leaves no mapping and its ports can be bound ag
   CHECK(world.hypervisor.mappings() == 2);
   world.queue.reset();
   CHECK(world.hypervisor.mappings() == 0);
-  CHECK(Queue::connect(world.guest.config(), world.port, *world.events, *world.grants));
+  CHECK(Queue::connect(world.guest.config(), world.port, *world.events, *world.grants, [] {}));
 }
 
 TEST_CASE("a ring ref that was never granted is refused with its name") {
@@ -158,7 +150,7 @@ TEST_CASE("a ring ref that was never granted is refused with its name") {
   RecordingPort port;
   auto config = guest.config();
   config.keys.rx_ring_ref = 4711;
-  const auto queue = Queue::connect(config, port, *events, *grants);
+  const auto queue = Queue::connect(config, port, *events, *grants, [] {});
   REQUIRE_FALSE(queue);
   CHECK(queue.error().what.find("rx-ring-ref") != std::string::npos);
   CHECK(hypervisor.mappings() == 0);

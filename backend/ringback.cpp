@@ -5,11 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
-#include "control/attach.hpp"
-#include "control/detach.hpp"
-#include "control/hotplug_script.hpp"
-#include "control/rate_option.hpp"
-#include "control/vif_list.hpp"
+#include "backend/control/attach.hpp"
+#include "backend/control/detach.hpp"
+#include "backend/control/hotplug_script.hpp"
+#include "backend/control/rate_option.hpp"
+#include "backend/control/vif_list.hpp"
 
 namespace {
 
@@ -164,10 +164,7 @@ int main(int argc, char** argv) {
 
   auto store = xenstore::Store::open();
   if (!store) {
-    fmt::print(stderr,
-               "ringback: {}\nStart `ringback-hypervisor serve` and run me under "
-               "`ringback-hypervisor exec 0 --`, or run me in dom0.\n",
-               store.error().what);
+    fmt::print(stderr, "ringback: {}\n", store.error().what);
     return failed;
   }
   if (attach_command->parsed()) return run_attach(*store, arguments);

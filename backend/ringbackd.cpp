@@ -2,6 +2,7 @@
 // hypervisor.
 #include <sys/resource.h>
 
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 
@@ -41,6 +42,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
 
+  spdlog::set_default_logger(spdlog::stderr_color_mt("ringbackd"));
   spdlog::set_level(spdlog::level::from_str(level));
   spdlog::set_pattern("%Y-%m-%d %H:%M:%S.%e ringbackd %l: %v");
   spdlog::flush_on(spdlog::level::info);

@@ -1,5 +1,7 @@
 #include "backend/rx_sink.hpp"
 
+#include <utility>
+
 #include "net/checksum.hpp"
 #include "net/segment.hpp"
 
@@ -139,7 +141,7 @@ bool RxSink::has_slots(ring::Index needed) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto available = ring_.unconsumed();
     if (!available) {
-      broken_ = true;
+      if (!std::exchange(broken_, true)) found_broken_();
       return false;
     }
     if (*available >= needed) return true;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <mutex>
 
 #include "backend/backlog.hpp"
@@ -19,10 +20,16 @@ namespace ringback::backend {
 class RxSink {
  public:
   // guest: the domain that posts the buffers. port: notified through `events`, which must be safe
-  // to notify from any thread.
+  // to notify from any thread. found_broken: called once, on whichever thread finds out, and
+  // under the sink's lock.
   RxSink(hypervisor::DomainId guest, ring::RxBackRing ring, hypervisor::EventChannels& events,
-         hypervisor::Port port, net::Abilities abilities)
-      : guest_(guest), ring_(ring), events_(events), port_(port), abilities_(abilities) {}
+         hypervisor::Port port, net::Abilities abilities, std::function<void()> found_broken)
+      : guest_(guest),
+        ring_(ring),
+        events_(events),
+        port_(port),
+        abilities_(abilities),
+        found_broken_(std::move(found_broken)) {}
 
   // Puts the frames on the guest's ring, or in the backlog while it is full, or drops them with a
   // reason. What the guest did not negotiate is segmented and summed here. Frames are not kept; a
@@ -54,6 +61,7 @@ class RxSink {
   hypervisor::EventChannels& events_;
   const hypervisor::Port port_;
   const net::Abilities abilities_;
+  const std::function<void()> found_broken_;
 
   std::mutex mutex_;  // guards all below and the ring
   bool broken_ = false;

@@ -12,16 +12,14 @@ using namespace ringback::backend;
 
 namespace {
 
-struct World {
+struct World : GuestWorld {
   explicit World(net::Abilities abilities = TestGuest::all(), std::size_t buffers = 256)
-      : guest(hypervisor, 1, buffers),
-        events(hypervisor.event_channels(0)),
-        grants(hypervisor.grant_user(0)),
-        copier(*grants),
+      : GuestWorld(buffers),
         rx_pages(
             grants->map(1, {&guest.rings.refs()[1], 1}, hypervisor::Access::read_write).value()),
         port(events->bind_interdomain(1, guest.rx_port).value()),
-        sink(1, *ring::RxBackRing::attach(rx_pages.bytes()), *events, port, abilities) {}
+        sink(1, *ring::RxBackRing::attach(rx_pages.bytes()), *events, port, abilities,
+             [this] { ++times_found_broken; }) {}
 
   void deliver(Bytes& bytes, const net::Offload& offload = {}) {
     Frame frame{.head = bytes,
@@ -37,13 +35,9 @@ struct World {
     return sink.counters().drops[static_cast<std::size_t>(reason)].get();
   }
 
-  hypervisor::Simulated hypervisor;
-  TestGuest guest;
-  std::unique_ptr<hypervisor::EventChannels> events;
-  std::unique_ptr<hypervisor::GrantUser> grants;
-  Copier copier;
   hypervisor::Mapping rx_pages;
   hypervisor::Port port;
+  int times_found_broken = 0;
   RxSink sink;
 };
 
@@ -191,6 +185,8 @@ TEST_CASE("a guest that lies about the rx ring's req_prod is found out") {
   Bytes frame = test_frame(1, 2, 100);
   world.deliver(frame);
   CHECK(world.sink.broken());
+  world.deliver(frame);
+  CHECK(world.times_found_broken == 1);
 }
 
 TEST_CASE("what goes in is delivered or dropped with a reason") {

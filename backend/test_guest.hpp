@@ -118,6 +118,17 @@ class TestGuest {
   std::uint16_t next_id = 100;
 };
 
+// One guest and a backend's handles.
+struct GuestWorld {
+  explicit GuestWorld(std::size_t buffers = 256) : guest(hypervisor, 1, buffers) {}
+
+  hypervisor::Simulated hypervisor;
+  TestGuest guest;
+  std::unique_ptr<hypervisor::EventChannels> events = hypervisor.event_channels(0);
+  std::unique_ptr<hypervisor::GrantUser> grants = hypervisor.grant_user(0);
+  Copier copier{*grants};
+};
+
 // A frame from `source` to `destination` (last bytes of their MACs) with a recognisable payload.
 inline Bytes test_frame(std::uint8_t destination, std::uint8_t source, std::size_t size,
                         std::uint8_t seed = 0) {

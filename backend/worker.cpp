@@ -30,8 +30,8 @@ Result<std::unique_ptr<Worker>> Worker::start(int report_fd) {
   std::unique_ptr<Worker> worker(new Worker(std::move(*loop), std::move(*events),
                                             std::move(*grants), std::move(wake), report_fd));
   Worker* self = worker.get();
-  if (auto added = self->loop_->add(self->wake_.get(), EPOLLIN,
-                                    [self](std::uint32_t) { drain(self->wake_.get()); });
+  if (auto added =
+          self->loop_->add(self->wake_.get(), EPOLLIN, [self](std::uint32_t) { self->woken(); });
       !added)
     return tl::unexpected(added.error());
   if (auto added = self->loop_->add(self->events_->fd(), EPOLLIN,
@@ -69,7 +69,10 @@ void Worker::call(const std::function<void()>& function) {
 Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {
   Result<Queue*> result = nullptr;
   call([&] {
-    auto queue = Queue::connect(config, port, *events_, *grants_);
+    auto queue = Queue::connect(config, port, *events_, *grants_, [this] {
+      serve_all_ = true;
+      signal(wake_.get());
+    });
     if (!queue) {
       result = tl::unexpected(queue.error());
       return;
@@ -135,6 +138,12 @@ void Worker::make_ready(Queue& queue) {
   bool& ready = queues_[&queue].ready;
   if (!ready) ready_.push_back(&queue);
   ready = true;
+}
+
+void Worker::woken() {
+  drain(wake_.get());
+  if (!serve_all_.exchange(false)) return;
+  for (const auto& [queue, served] : queues_) make_ready(*queue);
 }
 
 void Worker::collect_events() {

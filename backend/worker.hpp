@@ -56,6 +56,7 @@ class Worker {
   void receive_reports();
   void run();
   void run_commands();
+  void woken();
   void collect_events();
   void serve();
   void make_ready(Queue& queue);
@@ -86,6 +87,8 @@ class Worker {
   boost::lockfree::spsc_queue<Command, boost::lockfree::capacity<64>> commands_;
   boost::lockfree::spsc_queue<Report, boost::lockfree::capacity<1024>> reports_;
   std::atomic<std::uint32_t> done_ = 0;
+  // Shared with other workers: one of them found a sink here broken. So rare that none is named.
+  std::atomic<bool> serve_all_ = false;
   // The control thread's.
   std::size_t queue_count_ = 0;
   std::deque<Report> received_;  // taken from reports_

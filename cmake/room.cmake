@@ -19,13 +19,14 @@ if(RINGBACK_FUZZ)
   target_compile_options(ringback_sanitizers INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# ringback_room(NAME [SOURCES file...] [LINKS target...]): the library ringback_NAME. Without sources it is
-# header-only.
+# ringback_room(NAME [IN folder] [SOURCES file...] [LINKS target...]): the library ringback_NAME, in a folder of
+# the top level or in one of its folders. Without sources it is header-only.
 function(ringback_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "IN" "SOURCES;LINKS" ${ARGN})
   set(include ${CMAKE_BINARY_DIR}/include/${name})
-  file(MAKE_DIRECTORY ${include})
-  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include}/${name} SYMBOLIC)
+  file(REMOVE_RECURSE ${include})
+  file(MAKE_DIRECTORY ${include}/${ROOM_IN})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include}/${ROOM_IN}/${name} SYMBOLIC)
   if(ROOM_SOURCES)
     add_library(ringback_${name} STATIC ${ROOM_SOURCES})
     target_include_directories(ringback_${name} PUBLIC ${include})

@@ -19,6 +19,8 @@ using hypervisor::DomainId;
 using xenstore::FrontendAction;
 using xenstore::XenbusState;
 
+// Taken at one go: a backend that writes without end keeps nothing else from being done.
+constexpr int most_events = 4096;
 constexpr auto retry_delay = std::chrono::seconds(5);
 
 // Ring keys of every layout: what an earlier connection left must not be taken for this one's.
@@ -91,7 +93,7 @@ void Netfront::give_up(const Error& error) {
 }
 
 void Netfront::on_store() {
-  for (;;) {
+  for (int taken = 0; taken < most_events; ++taken) {
     const auto event = store_.next_event();
     if (!event) return give_up(event.error());
     if (!*event) break;
@@ -197,7 +199,7 @@ void Netfront::act(const std::vector<FrontendAction>& actions) {
       }
       case FrontendAction::forget:
         disconnect();
-        spdlog::info("{}: the device is gone", path_);
+        spdlog::info("{}: {}", path_, tap_ ? "the device is gone" : "waiting for the device");
         break;
     }
   }

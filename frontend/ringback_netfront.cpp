@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -116,6 +117,7 @@ int main(int argc, char** argv) {
   app.add_flag("--verify-checksums", options.verify_checksums,
                "Sum the frames that are received, and count wrong checksums");
   CLI11_PARSE(app, argc, argv);
+  spdlog::set_default_logger(spdlog::stderr_color_mt("ringback-netfront"));
 
   if (!mac.empty()) {
     const auto parsed = xenstore::parse_mac(mac);

@@ -17,6 +17,10 @@ std::string to_json(std::span<const Counters> queues) {
   };
   using Tx = Counters::Tx;
   using Rx = Counters::Rx;
+  auto frames = nlohmann::json::array();
+  for (const auto& queue : queues)
+    frames.push_back(
+        {{"tx", std::uint64_t{queue.tx.frames}}, {"rx", std::uint64_t{queue.rx.frames}}});
   const nlohmann::ordered_json json = {
       {"tx",
        {{"frames", tx(&Tx::frames)},
@@ -31,7 +35,8 @@ std::string to_json(std::span<const Counters> queues) {
         {"drops",
          {{"error", rx(&Rx::drop_error)},
           {"malformed", rx(&Rx::drop_malformed)},
-          {"tap", rx(&Rx::drop_tap)}}}}}};
+          {"tap", rx(&Rx::drop_tap)}}}}},
+      {"queues", frames}};
   return json.dump();
 }
 

@@ -62,7 +62,10 @@ Result<void> EventLoop::stop_on_signals() {
     return system_failure("cannot block signals", code);
   signals_ = Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_) return system_failure("cannot receive signals");
-  return add(signals_.get(), EPOLLIN, [this](std::uint32_t) { stopping_ = true; });
+  return add(signals_.get(), EPOLLIN, [this](std::uint32_t) {
+    signalfd_siginfo signal;
+    while (::read(signals_.get(), &signal, sizeof signal) > 0) stopping_ = true;
+  });
 }
 
 int EventLoop::wait_milliseconds(std::chrono::milliseconds timeout) const {

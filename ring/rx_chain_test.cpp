@@ -91,7 +91,8 @@ TEST_CASE("a backend that lies gets its verdict") {
       {"GSO of an unknown type", {slot(0, 60, extra), gso(1448, 3)}, error, 2},
   };
   for (const auto& [what, responses, verdict, taken] : cases) {
-    CAPTURE(std::string(what));
+    const std::string name(what);  // clang captures no structured binding
+    CAPTURE(name);
     const RxChain chain = read_rx_chain(responses, ids);
     CHECK(chain.verdict == verdict);
     CHECK(chain.slots == taken);
@@ -125,8 +126,9 @@ TEST_CASE("no garbage from a backend makes a frame that leaves its buffers") {
   std::mt19937 random(7);
   int frames = 0;
   for (int round = 0; round < 300'000; ++round) {
-    Responses responses(1 + random() % 24);
-    for (std::uint16_t i = 0; i < responses.size(); ++i) {
+    const auto count = static_cast<std::uint16_t>(1 + random() % 24);
+    Responses responses(count);
+    for (std::uint16_t i = 0; i < count; ++i) {
       responses[i] = std::bit_cast<RxResponse>((std::uint64_t{random()} << 32) | random());
       // Mostly plausible, or nearly every chain would end at its first slot.
       if (random() % 8) responses[i].id = i;

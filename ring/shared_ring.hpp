@@ -77,7 +77,7 @@ class SharedRing {
 
   template <class Message>
   Message copy_from(Index index) const {
-    std::uint32_t words[sizeof(Message) / 4];
+    std::uint32_t words[sizeof(Message) / 4] = {};
     for (std::size_t i = 0; i < std::size(words); ++i)
       words[i] = slot_word(index, i).load(std::memory_order_relaxed);
     return std::bit_cast<Message>(words);

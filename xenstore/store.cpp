@@ -104,8 +104,11 @@ Result<Store> Store::open() {
   }
   const int code = errno;
   const char* path = std::getenv("XENSTORED_PATH");
-  return system_failure(
-      path ? std::string("no xenstore at ") + path + " (XENSTORED_PATH)" : "no xenstore", code);
+  return failure(code, std::string("no xenstore") +
+                           (path ? std::string(" at ") + path + " (XENSTORED_PATH)" : "") + ": " +
+                           std::strerror(code) +
+                           ". On Xen, xenstored has to run; elsewhere start `ringback-hypervisor "
+                           "serve` and run this under `ringback-hypervisor exec DOMID --`");
 }
 
 Result<void> Store::make_readiness() {

@@ -1,9 +1,9 @@
-#include "control/attach.hpp"
+#include "backend/control/attach.hpp"
 
 #include <random>
 
-#include "control/detach.hpp"
-#include "control/hotplug_script.hpp"
+#include "backend/control/detach.hpp"
+#include "backend/control/hotplug_script.hpp"
 
 namespace ringback::control {
 

@@ -1,5 +1,5 @@
 // attach and detach over a real store, with a backend that says what a test wants it to.
-#include "control/attach.hpp"
+#include "backend/control/attach.hpp"
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -9,8 +9,8 @@
 #include <fstream>
 #include <thread>
 
-#include "control/detach.hpp"
-#include "control/vif_list.hpp"
+#include "backend/control/detach.hpp"
+#include "backend/control/vif_list.hpp"
 #include "xenstore/key_reader.hpp"
 #include "xenstore/served_store.hpp"
 
@@ -77,7 +77,7 @@ AttachOptions to_domain(hypervisor::DomainId domain) {
 }
 
 std::string script_in(const std::filesystem::path& folder, const std::string& body) {
-  const auto path = (folder / "script").string();
+  auto path = (folder / "script").string();
   std::ofstream(path) << "#!/bin/sh\n" << body << "\n";
   chmod(path.c_str(), 0755);
   return path;

@@ -1,4 +1,4 @@
-#include "control/backend_wait.hpp"
+#include "backend/control/backend_wait.hpp"
 
 #include <poll.h>
 

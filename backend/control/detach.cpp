@@ -1,7 +1,7 @@
-#include "control/detach.hpp"
+#include "backend/control/detach.hpp"
 
-#include "control/hotplug_script.hpp"
-#include "control/vif_list.hpp"
+#include "backend/control/hotplug_script.hpp"
+#include "backend/control/vif_list.hpp"
 
 namespace ringback::control {
 

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <optional>
 
-#include "control/backend_wait.hpp"
-#include "control/toolstack_keys.hpp"
+#include "backend/control/backend_wait.hpp"
+#include "backend/control/toolstack_keys.hpp"
 #include "xenstore/store.hpp"
 
 namespace ringback::control {

@@ -1,4 +1,4 @@
-#include "control/hotplug_script.hpp"
+#include "backend/control/hotplug_script.hpp"
 
 #include <poll.h>
 #include <spawn.h>

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <string>
 
-#include "control/toolstack_keys.hpp"
+#include "backend/control/toolstack_keys.hpp"
 
 namespace ringback::control {
 

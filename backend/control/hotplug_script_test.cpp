@@ -1,4 +1,4 @@
-#include "control/hotplug_script.hpp"
+#include "backend/control/hotplug_script.hpp"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "control/rate_option.hpp"
+#include "backend/control/rate_option.hpp"
 
 #include <doctest/doctest.h>
 

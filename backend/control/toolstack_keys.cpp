@@ -1,4 +1,4 @@
-#include "control/toolstack_keys.hpp"
+#include "backend/control/toolstack_keys.hpp"
 
 namespace ringback::control {
 

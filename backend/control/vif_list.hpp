@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "control/toolstack_keys.hpp"
+#include "backend/control/toolstack_keys.hpp"
 #include "xenstore/handshake.hpp"
 #include "xenstore/store.hpp"
 

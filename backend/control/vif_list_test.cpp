@@ -1,4 +1,4 @@
-#include "control/vif_list.hpp"
+#include "backend/control/vif_list.hpp"
 
 #include <doctest/doctest.h>
 

@@ -15,7 +15,7 @@ struct World {
     Member(World& world, hypervisor::DomainId id)
         : guest(world.hypervisor, id),
           port(world.network),
-          queue(Queue::connect(guest.config(), port, *world.events, *world.grants).value()) {
+          queue(Queue::connect(guest.config(), port, *world.events, *world.grants, [] {}).value()) {
       port.connect({&queue->sink()});
     }
     TestGuest guest;

@@ -24,8 +24,23 @@ seconds() {
   "${@:2}"
   awk "BEGIN { printf \"$1: %.1f s\\n\", $EPOCHREALTIME - $start }"
 }
-# One connection per queue, so that each has something to do.
-seconds "guest to guest" send_file 1 2 10.0.0.2 "$queues"
-seconds "guest to host" send_file 1 0 10.2.1.1 "$queues"
+# Several connections a queue: their hashes choose it.
+connections=$((queues == 1 ? 1 : 4 * queues))
+seconds "guest to guest" send_file 1 2 10.0.0.2 "$connections"
+seconds "guest to host" send_file 1 0 10.2.1.1 "$connections"
 no_checksum_errors 0 1 2
+
+# each_queue_carried DOMID DEVID: frames, in both directions
+each_queue_carried() {
+  local netfront=netfront-$1.$2 frames
+  kill -USR1 "${lab_pid[$netfront]}"
+  lab_wait 5 grep -q '^{' "$lab/$netfront.log"
+  frames=$(jq -c .queues < <(grep '^{' "$lab/$netfront.log"))
+  echo "vif$1.$2: $frames"
+  jq -e "length == $queues and all(.tx > 0 and .rx > 0)" <<<"$frames" >/dev/null || fail "not every queue of vif$1.$2 carried frames"
+}
+for vif in "1 0" "2 0" "1 1"; do
+  # shellcheck disable=SC2086 # two words
+  each_queue_carried $vif
+done
 lab_stop

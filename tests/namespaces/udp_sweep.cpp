@@ -26,7 +26,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t max_length = 65'507;
 constexpr std::size_t window = 128 << 10;  // bytes under way: less than any queue in between holds
 constexpr auto patience = std::chrono::milliseconds(200);
-constexpr int max_attempts = 50;
+// Loss is not what these tests allow for; a host that is out of breath may cause a little.
+constexpr std::size_t max_again = 655;  // 1 % of the datagrams
 enum Direction : std::size_t { there = 1, back = 2 };
 
 [[noreturn]] void fail(const char* what) {
@@ -86,16 +87,12 @@ void answer(int socket) {
 }
 
 void sweep(int socket, const sockaddr_in& peer) {
-  struct Sent {
-    Clock::time_point at;
-    int attempts;
-  };
-  std::map<std::size_t, Sent> open;
+  std::map<std::size_t, Clock::time_point> open;  // when each was sent
   std::size_t next = 0, bytes = 0, again = 0;
   while (next <= max_length || !open.empty()) {
     while (next <= max_length && (open.empty() || (bytes + next <= window && open.size() < 64))) {
       send(socket, there, next, peer);
-      open[next] = {Clock::now(), 1};
+      open[next] = Clock::now();
       bytes += next++;
     }
     std::size_t length;
@@ -105,14 +102,13 @@ void sweep(int socket, const sockaddr_in& peer) {
       continue;
     }
     for (auto& [lost, sent] : open) {
-      if (Clock::now() - sent.at < patience) continue;
-      if (++sent.attempts > max_attempts) {
-        std::fprintf(stderr, "a datagram of %zu bytes does not arrive\n", lost);
+      if (Clock::now() - sent < patience) continue;
+      if (++again > max_again) {
+        std::fprintf(stderr, "too many datagrams do not arrive, the last of %zu bytes\n", lost);
         std::exit(1);
       }
       send(socket, there, lost, peer);
-      sent.at = Clock::now();
-      ++again;
+      sent = Clock::now();
     }
   }
   std::printf("all %zu lengths there and back, %zu sent again\n", max_length + 1, again);

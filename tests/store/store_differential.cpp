@@ -239,11 +239,11 @@ class Side {
 
 class Comparison {
  public:
-  Comparison(unsigned seed, int steps)
+  Comparison(unsigned seed, int steps, const std::string& ours, const std::string& reference)
       : steps_(steps),
         random_(seed),
-        ours_(std::getenv("OURS"), std::string(std::getenv("OURS")) + "/0"),
-        reference_(std::getenv("REFERENCE"), std::string(std::getenv("REFERENCE")) + "/socket") {}
+        ours_(ours, ours + "/0"),
+        reference_(reference, reference + "/socket") {}
 
   void run() {
     at_domain0(Step::write, "/local/domain/0/domid", "0");
@@ -502,11 +502,14 @@ class Comparison {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3 || !std::getenv("OURS") || !std::getenv("REFERENCE")) {
+  const char* ours = std::getenv("OURS");
+  const char* reference = std::getenv("REFERENCE");
+  if (argc != 3 || ours == nullptr || reference == nullptr) {
     std::fprintf(stderr, "usage: with_stores.sh ... %s SEED STEPS\n", argv[0]);
     return 2;
   }
-  Comparison comparison(static_cast<unsigned>(std::atoi(argv[1])), std::atoi(argv[2]));
+  Comparison comparison(static_cast<unsigned>(std::atoi(argv[1])), std::atoi(argv[2]), ours,
+                        reference);
   comparison.run();
   if (comparison.was_worth_it()) return 0;
   std::printf("too little happened to be a comparison\n");

@@ -1,0 +1,62 @@
+#!/bin/bash
+# hostile_guest.sh BIN PROGRAM CASE: what a hostile guest does costs nobody else anything: two other guests ping each other
+# all the while, and lose nothing.
+set -euo pipefail
+here=$(dirname "$0")
+. "$here/../../examples/lab.sh"
+. "$here/traffic.sh"
+hostile_guest=$2
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=0:thread_local_quarantine_size_kb=0
+
+resident() { awk '/VmRSS/ { print $2 }' "/proc/${lab_pid[ringbackd]}/status"; }
+attach() { lab_as 0 ringback vif attach 3 --switch lab >/dev/null; }
+
+# What it writes keeps the control thread from nothing and is not kept.
+writes_without_end() {
+  local memory grown
+  attach
+  lab_spawn hostile 3 "$hostile_guest" write 8
+  sleep 2
+  memory=$(resident)
+  lab_guest 4
+  lab_vif 4 0 --switch lab
+  lab_wait 5 reaches 4 10.0.0.1
+  wait "${lab_pid[hostile]}" || fail "$(cat "$lab/hostile.log")"
+  grown=$(($(resident) - memory))
+  echo "$(cat "$lab/hostile.log"); resident memory grew by $grown KiB of $memory KiB"
+  ((grown <= 4096)) || fail "the daemon's memory grew by $grown KiB"
+  lab_spawn hostile 3 "$hostile_guest" write 8
+  sleep 1
+}
+
+# An rx ring is found broken by whoever sends to the guest, on another worker; the guest itself sends no event.
+lies_silently() {
+  attach
+  lab_spawn flood 1 ping -q -b -i 0.05 10.0.0.255 # broadcasts reach every port
+  lab_as 3 "$hostile_guest" lie rx
+  lab_kill flood
+  grep -q 'vif3.0: .*broke the protocol.*rx ring' "$lab/ringbackd.log" || fail "the log does not say that vif3.0 lied"
+}
+
+# Nothing of a former life is held against it, though its new queue may lie where the old one was.
+lies_and_starts_over() {
+  local i
+  attach
+  for ((i = 0; i < 20; ++i)); do lab_as 3 "$hostile_guest" lie tx; done
+  lab_netfront 3 0
+  lab_wait 10 reaches 3 10.0.0.1
+  (($(grep -c 'vif3.0: .*broke the protocol' "$lab/ringbackd.log") == 20)) || fail "not every lie was found, or more than there were"
+}
+
+lab_start "$1" --workers 2
+for guest in 1 2 3; do lab_guest "$guest"; done
+lab_vif 1 0 --switch lab
+lab_vif 2 0 --switch lab
+lab_spawn ping 1 ping -q -i 0.1 10.0.0.2
+"$3"
+kill -INT "${lab_pid[ping]}"
+wait "${lab_pid[ping]}" || true
+grep ' 0% packet loss' "$lab/ping.log" || fail "the other guests lost packets: $(tail -n 2 "$lab/ping.log")"
+start=$SECONDS
+lab_stop # the daemon ends at once, also while the guest writes
+((SECONDS - start <= 5)) || fail "it took $((SECONDS - start)) s to end"
