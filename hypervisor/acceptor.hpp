@@ -19,7 +19,7 @@ class Acceptor {
     Descriptor socket(::accept4(listener, nullptr, nullptr, flags));
     if (socket || (errno != EMFILE && errno != ENFILE)) return socket;
     spare_ = Descriptor();
-    [[maybe_unused]] const Descriptor refused(::accept4(listener, nullptr, nullptr, flags));
+    Descriptor(::accept4(listener, nullptr, nullptr, flags));  // closed before the spare is made
     spare_ = open_spare();
     return {};
   }
