@@ -19,7 +19,8 @@ class Acceptor {
     Descriptor socket(::accept4(listener, nullptr, nullptr, flags));
     if (socket || (errno != EMFILE && errno != ENFILE)) return socket;
     spare_ = Descriptor();
-    Descriptor(::accept4(listener, nullptr, nullptr, flags));  // closed before the spare is made
+    Descriptor refused(::accept4(listener, nullptr, nullptr, flags));
+    refused = Descriptor();  // closed before the spare is made
     spare_ = open_spare();
     return {};
   }

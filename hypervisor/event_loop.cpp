@@ -76,7 +76,7 @@ int EventLoop::wait_milliseconds(std::chrono::milliseconds timeout) const {
     const auto until_timer = std::max(left, std::chrono::milliseconds(0));
     wait = wait.count() < 0 ? until_timer : std::min(wait, until_timer);
   }
-  return static_cast<int>(std::clamp<std::int64_t>(wait.count(), -1, 3600 * 1000));
+  return static_cast<int>(std::clamp<std::int64_t>(wait.count(), -1, 3'600'000));
 }
 
 void EventLoop::run_timers() {

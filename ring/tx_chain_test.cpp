@@ -172,7 +172,8 @@ TEST_CASE("each chain gets its verdict") {
        2},
   };
   for (const auto& [what, slots, verdict, fault, taken] : cases) {
-    CAPTURE(std::string(what));
+    const std::string name(what);  // clang captures no structured binding
+    CAPTURE(name);
     const TxChain chain = read_tx_chain(slots);
     CHECK(chain.verdict == verdict);
     CHECK(chain.fault == fault);

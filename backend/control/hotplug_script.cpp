@@ -17,6 +17,7 @@ namespace {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> raw;
+  raw.reserve(texts.size() + 1);
   for (auto& text : texts) raw.push_back(text.data());
   raw.push_back(nullptr);
   return raw;

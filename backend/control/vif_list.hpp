@@ -14,6 +14,7 @@ namespace ringback::control {
 struct VifPlace {
   DomainId backend = 0;
   xenstore::VifId id;
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the compiler's own 0 for ours
   friend auto operator<=>(const VifPlace&, const VifPlace&) = default;
 };
 

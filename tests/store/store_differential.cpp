@@ -113,6 +113,8 @@ class Side {
     for (int client : {0, 1}) connect(client);
   }
 
+  const std::string& socket0() const { return socket0_; }
+
   void connect(int client) {
     const std::string socket =
         domain_of[client] == 0 ? socket0_ : directory_ + "/" + std::to_string(domain_of[client]);
@@ -483,7 +485,7 @@ class Comparison {
     for (const Step::Kind kind : {Step::read, Step::get_permissions, Step::directory})
       at_domain0(kind, path);
     unsigned count = 0;
-    setenv("XENSTORED_PATH", (std::string(std::getenv("OURS")) + "/0").c_str(), 1);
+    setenv("XENSTORED_PATH", ours_.socket0().c_str(), 1);
     xs_handle* handle = xs_open(0);
     const std::unique_ptr<char*, Free> entries(
         xs_directory(handle, XBT_NULL, path.c_str(), &count));
