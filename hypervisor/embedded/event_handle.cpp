@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <mutex>
 
+#include "hypervisor/embedded/wake_up.hpp"
+
 namespace ringback::hypervisor::embedded {
 
 Answer<std::unique_ptr<EventHandle>> EventHandle::open(bool close_on_exec) {
@@ -102,8 +104,7 @@ Answer<void> EventHandle::notify(Port port) {
         // A bit that was set already is no excuse: whoever set it may have woken a handle that has
         // lost the port since.
         if ((remote.mask(word).load() & bit) != 0) return {};
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const auto written = ::write(target.eventfd->get(), &one, sizeof one);
+        wake_up(target.eventfd->get());
         return {};
       }
     }

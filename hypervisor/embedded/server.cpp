@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "hypervisor/embedded/wake_up.hpp"
 #include "hypervisor/embedded/xen.hpp"
 
 namespace ringback::hypervisor::embedded {
@@ -60,6 +61,7 @@ Server::Server(EventLoop& loop, ServerOptions options, Descriptor directory)
     : loop_(loop), options_(std::move(options)), directory_(std::move(directory)) {}
 
 Server::~Server() {
+  stopping_ = true;
   while (!connections_.empty()) drop(connections_.begin()->first);
   while (!domains_.empty()) destroy_domain(domains_.begin()->first);
   if (settling_) loop_.cancel(*settling_);
@@ -231,8 +233,7 @@ bool Server::open_handle(Connection& connection, Incoming& in, Outgoing& out) {
   out.reply.value = id;
   switch (in.header.call) {
     case Call::open_events:
-      // Made here, so that what is written to on an event is an eventfd and not something that
-      // blocks.
+      // Made here, so that what is written to on an event is an eventfd and nothing else.
       connection.eventfd = Descriptor(::eventfd(0, EFD_CLOEXEC));
       if (!connection.eventfd) {
         out.reply.error = static_cast<std::uint32_t>(errno);
@@ -403,11 +404,12 @@ void Server::settle() {
 void Server::wake(HandleId handle) {
   const auto found = eventfds_.find(handle);
   if (found == eventfds_.end()) return;
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(found->second, &one, sizeof one);
+  wake_up(found->second);
 }
 
 void Server::discard(DomainId domain, std::uint32_t first_page, std::uint32_t count) {
+  if (stopping_)
+    return;  // programs that outlive us would see their rings zeroed, and blame each other
   ::fallocate(domains_.at(domain).memory_fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
               static_cast<off_t>(DomainMemory::page_at(options_.pages, first_page)),
               static_cast<off_t>(count * page_size));

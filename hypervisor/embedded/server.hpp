@@ -98,6 +98,7 @@ class Server final : private Host {
   std::unordered_map<int, std::unique_ptr<Connection>> connections_;
   std::unordered_map<HandleId, int> eventfds_;
   std::optional<EventLoop::TimerId> settling_;
+  bool stopping_ = false;
 };
 
 }  // namespace ringback::hypervisor::embedded

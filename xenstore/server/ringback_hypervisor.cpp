@@ -96,7 +96,10 @@ Result<std::string> library_directory() {
 }
 
 int exec(const std::string& directory, std::uint32_t domain, std::vector<std::string> command) {
-  if (command.empty()) return complain({EINVAL, "exec DOMID -- COMMAND...: there is no command"});
+  if (command.empty()) {
+    complain({EINVAL, "exec DOMID -- COMMAND...: there is no command"});
+    return misused;
+  }
   const auto libraries = library_directory();
   if (!libraries) return complain(libraries.error());
   // Resolved now: the command may go to another folder.
@@ -154,6 +157,7 @@ int main(int argc, char** argv) {
   char** const dashes = std::find(argv, argv + argc, std::string("--"));
   std::vector<std::string> command(std::min(dashes + 1, argv + argc), argv + argc);
   CLI::App app("A hypervisor and a store for plain Linux processes.");
+  app.set_version_flag("--version", "ringback-hypervisor " RINGBACK_VERSION);
   std::string directory = default_directory();
   std::uint32_t mebibytes = 1024;
   std::uint32_t domain = 0;
