@@ -5,6 +5,7 @@
 namespace ringback::backend {
 namespace {
 
+constexpr std::uint32_t fresh_for = 10;  // seconds
 constexpr std::uint64_t mac_mask = (std::uint64_t{1} << 48) - 1;
 
 // Another worker's clock may be a second ahead: that is new, not 136 years old.
@@ -19,20 +20,23 @@ constexpr std::uint64_t word_of(std::uint64_t mac, PortNumber port) {
 
 }  // namespace
 
-MacTable::MacTable(std::size_t capacity, std::uint32_t ageing)
+MacTable::MacTable(std::size_t capacity, std::uint64_t seed, std::uint32_t ageing)
     : buckets_(std::bit_ceil(capacity / ways)),
+      seed_(seed),
       ageing_(ageing),
       table_(std::make_unique<Bucket[]>(buckets_)) {}
 
 MacTable::Bucket& MacTable::bucket_of(std::uint64_t mac) const {
-  const std::uint64_t hash =
-      mac * 0x9e3779b97f4a7c15;  // Fibonacci hashing: the high bits are the good ones
-  return table_[(hash >> 32) & (buckets_ - 1)];
+  // MurmurHash3's finaliser: every bit of the seed and of the address counts in every bit.
+  std::uint64_t hash = mac ^ seed_;
+  hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
+  hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
+  return table_[(hash ^ hash >> 33) & (buckets_ - 1)];
 }
 
 void MacTable::learn(std::uint64_t mac, PortNumber port, std::uint32_t now) {
   auto& entries = bucket_of(mac).entries;
-  Entry* victim = &entries.front();
+  Entry* victim = nullptr;
   std::uint32_t victim_age = 0;
   for (Entry& entry : entries) {
     const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
@@ -45,11 +49,13 @@ void MacTable::learn(std::uint64_t mac, PortNumber port, std::uint32_t now) {
       return;
     }
     const std::uint32_t age = word == 0 ? UINT32_MAX : age_of(seen, now);
-    if (age > victim_age) {
+    const bool in_use = age < fresh_for && word >> 48 != std::uint64_t{port} + 1;
+    if (!in_use && (victim == nullptr || age > victim_age)) {
       victim = &entry;
       victim_age = age;
     }
   }
+  if (victim == nullptr) return;
   victim->seen.store(now, std::memory_order_relaxed);
   victim->word.store(word_of(mac, port), std::memory_order_relaxed);
 }

@@ -4,9 +4,10 @@
 //   bit 63        48 47                 0
 //      | port + 1   |  MAC              |      0: free
 //
-// Bounded: an address lives in one bucket of eight; a new one takes a free or expired place there,
-// or the one longest unseen. A flood of addresses costs the flooder's neighbours at most a few
-// floods, never memory (VALE does the same).
+// Bounded: an address lives in one bucket of eight, chosen by a hash with a secret seed; a new one
+// takes a free place there, or the one longest unseen, but none that another port has used in the
+// last seconds. So a flood of addresses by one port costs only addresses that are silent, and what
+// is not learned is flooded, not lost.
 #pragma once
 
 #include <array>
@@ -24,7 +25,8 @@ class MacTable {
  public:
   // capacity: a power of two, at least 8. ageing: how long an address is believed, in the caller's
   // seconds.
-  explicit MacTable(std::size_t capacity, std::uint32_t ageing = 300);
+  // seed: a secret, so that nobody can choose addresses of one bucket.
+  explicit MacTable(std::size_t capacity, std::uint64_t seed, std::uint32_t ageing = 300);
 
   // mac: the six bytes as a number, first byte highest.
   void learn(std::uint64_t mac, PortNumber port, std::uint32_t now);
@@ -44,6 +46,7 @@ class MacTable {
   Bucket& bucket_of(std::uint64_t mac) const;
 
   std::size_t buckets_;
+  std::uint64_t seed_;
   std::uint32_t ageing_;
   std::unique_ptr<Bucket[]> table_;
 };

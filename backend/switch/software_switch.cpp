@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 
 namespace ringback::backend {
 namespace {
@@ -21,7 +22,7 @@ std::uint32_t seconds() {
 SoftwareSwitch::SoftwareSwitch(std::string name, Synchronise synchronise)
     : name_(std::move(name)),
       synchronise_(std::move(synchronise)),
-      macs_(mac_capacity),
+      macs_(mac_capacity, std::random_device()()),
       owned_(std::make_unique<Places>()),
       places_(owned_.get()) {}
 
