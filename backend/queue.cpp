@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "net/vnet_header.hpp"
+
 namespace ringback::backend {
 
 using ring::TxChain;
@@ -155,6 +157,29 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     frame.rest = chain.view().subspan(first);
   }
   copier.flush();
+  check_claims(count);
+}
+
+// What the guest says of a frame is checked here, once, for whoever receives it: on bytes that it
+// can't change any more. A frame that is not what it claims is answered with an error.
+void Queue::check_claims(std::size_t count) {
+  std::size_t frame = 0;
+  std::size_t kept = 0;
+  for (std::size_t c = 0; c < count; ++c) {
+    TxChain& chain = chains_[c];
+    if (chain.verdict != TxVerdict::frame) continue;
+    const Frame& seen = frames_[frame++];
+    const bool claims =
+        seen.offload.gso != net::Gso::none || seen.offload.checksum == net::Checksum::partial;
+    if (claims && !seen.failed && !net::is_credible(seen.offload, seen.head, seen.size)) {
+      tx_counters_.drop(Drop::bad_headers);
+      chain.verdict = TxVerdict::error;
+      continue;
+    }
+    if (&frames_[kept] != &seen) frames_[kept] = seen;
+    ++kept;
+  }
+  frame_count_ = kept;
 }
 
 void Queue::answer(std::size_t count) {

@@ -69,6 +69,7 @@ class Queue {
   bool serve_rx(Copier& copier);
   std::size_t read_burst(ring::Index available);
   void copy_heads(std::size_t count, Copier& copier);
+  void check_claims(std::size_t count);
   void answer(std::size_t count);
   void answer_chain(const ring::TxChain& chain, ring::Index first, std::int16_t status);
 

@@ -92,7 +92,7 @@ TEST_CASE("an unreadable grant costs its own frame only and is answered with an 
 
 TEST_CASE("a GSO frame's extra is answered RSP_NULL behind the first response") {
   World world;
-  world.guest.send(test_frame(2, 1, 6000), {net::Checksum::partial, net::Gso::tcpv4, 1448});
+  world.guest.send(tcp_frame(5946), {net::Checksum::partial, net::Gso::tcpv4, 1448});
   world.serve();
   const auto responses = world.guest.tx_responses();
   REQUIRE(responses.size() == 3);
@@ -101,6 +101,26 @@ TEST_CASE("a GSO frame's extra is answered RSP_NULL behind the first response") 
   CHECK(responses[2].status == NETIF_RSP_OKAY);
   REQUIRE(world.port.offloads.size() == 1);
   CHECK(world.port.offloads.front() == net::Offload{net::Checksum::partial, net::Gso::tcpv4, 1448});
+}
+
+TEST_CASE("a frame that is not what its offload says goes nowhere and its neighbours do") {
+  World world;
+  const net::Offload gso{net::Checksum::partial, net::Gso::tcpv4, 1448};
+  const net::Offload partial{net::Checksum::partial, net::Gso::none, 0};
+  world.guest.send(test_frame(2, 1, 6000), gso);                                       // no TCP
+  world.guest.send(test_frame(2, 1, 60), partial);                                     // no IP
+  world.guest.send(tcp_frame(5000), {net::Checksum::partial, net::Gso::tcpv6, 1448});  // IPv4
+  world.guest.send(tcp_frame(5000), {net::Checksum::partial, net::Gso::tcpv4, 1});     // too fine
+  world.guest.send(tcp_frame(5000), gso);
+  world.serve();
+  REQUIRE(world.port.received.size() == 1);
+  CHECK(world.port.received.front() == tcp_frame(5000));
+  std::size_t errors = 0;
+  for (const auto& response : world.guest.tx_responses())
+    errors += response.status == NETIF_RSP_ERROR;
+  CHECK(errors == 2 + 1 + 2 + 2);  // one a slot, but for the extras
+  CHECK(world.queue->tx_counters().drops[static_cast<std::size_t>(Drop::bad_headers)].get() == 4);
+  CHECK(world.queue->broken() == nullptr);
 }
 
 TEST_CASE("a guest that lies about req_prod is found out and served no more") {

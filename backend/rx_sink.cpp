@@ -10,12 +10,6 @@ namespace ringback::backend {
 using net::Checksum;
 using net::Gso;
 
-namespace {
-// TCP goes no lower (Linux's TCP_MIN_SND_MSS), and a hostile sender must not make 65,000 frames of
-// one.
-constexpr std::uint16_t smallest_segment = 48;
-}  // namespace
-
 void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
   for (Frame* frame : frames) {
@@ -98,8 +92,7 @@ void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
     return finish(copier);
   }
   net::Segmenter segmenter(whole, frame.offload.gso_size);
-  if (!segmenter.valid() || frame.offload.gso_size < smallest_segment)
-    return counters_.drop(Drop::bad_headers);
+  if (!segmenter.valid()) return counters_.drop(Drop::bad_headers);
   const auto room = memory.subspan(ring::max_rx_size);
   while (!segmenter.done()) {
     std::size_t used = 0;

@@ -41,30 +41,6 @@ struct World : GuestWorld {
   RxSink sink;
 };
 
-// An IPv4 TCP frame whose checksum is partial.
-Bytes tcp_frame(std::size_t payload) {
-  Bytes frame(54 + payload);
-  const auto set16 = [&](std::size_t at, std::size_t value) {
-    frame[at] = static_cast<std::byte>(value >> 8);
-    frame[at + 1] = static_cast<std::byte>(value);
-  };
-  set16(12, 0x0800);
-  frame[14] = std::byte{0x45};
-  set16(16, 40 + payload);
-  frame[22] = std::byte{64};
-  frame[23] = std::byte{6};
-  for (std::size_t i = 26; i < 34; ++i) frame[i] = static_cast<std::byte>(i);
-  set16(24, static_cast<std::uint16_t>(~net::sum(std::span(frame).subspan(14, 20))));
-  set16(34, 1000);
-  set16(36, 2000);
-  frame[46] = std::byte{0x50};
-  frame[47] = std::byte{0x10};
-  for (std::size_t i = 0; i < payload; ++i) frame[54 + i] = static_cast<std::byte>(i * 13);
-  const auto headers = net::parse_headers(frame, frame.size()).value();
-  set16(50, net::pseudo_header_sum(frame, headers, static_cast<std::uint32_t>(20 + payload)));
-  return frame;
-}
-
 constexpr net::Offload gso_frame{net::Checksum::partial, net::Gso::tcpv4, 1448};
 
 }  // namespace

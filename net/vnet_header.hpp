@@ -33,6 +33,10 @@ static_assert(sizeof(VnetHeader) == 10);
 std::optional<VnetHeader> to_vnet_header(const Offload& offload, std::span<const std::byte> head,
                                          std::size_t frame_size);
 
+// Whether the frame can be what its offload says: it has a place for a partial checksum, and GSO is
+// of TCP, of its own family, in segments that TCP would send.
+bool is_credible(const Offload& offload, std::span<const std::byte> head, std::size_t frame_size);
+
 // What the kernel says of a frame read from a tap; nothing for a kind that netif can't express (the
 // tap was not opened for it).
 std::optional<Offload> from_vnet_header(const VnetHeader& header);
