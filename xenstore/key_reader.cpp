@@ -39,12 +39,16 @@ Result<Keys> read_directory(Transaction& transaction, const std::string& path) {
 }
 
 Result<Keys> read_directory(Store& store, const std::string& path) {
+  // A guest that keeps writing what is read here is not waited for.
+  constexpr int attempts = 5;
   Result<Keys> keys;
-  auto done = store.transact([&](Transaction& transaction) -> Result<void> {
-    keys = read_directory(transaction, path);
-    if (!keys) return tl::unexpected(keys.error());
-    return {};
-  });
+  auto done = store.transact(
+      [&](Transaction& transaction) -> Result<void> {
+        keys = read_directory(transaction, path);
+        if (!keys) return tl::unexpected(keys.error());
+        return {};
+      },
+      attempts);
   if (!done) return tl::unexpected(done.error());
   return keys;
 }
