@@ -6,7 +6,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
 #include <set>
 
 #include "backend/statistics.hpp"
@@ -25,6 +30,26 @@ namespace {
 constexpr const char* root_token = "backend";
 // Taken at one go, so that a guest that writes without end keeps nothing else from being done.
 constexpr int most_events = 4096;
+constexpr auto kernel_time = std::chrono::milliseconds(500);
+
+// Two daemons would take each other's vifs. A name of the kernel's (unix(7): abstract) goes with
+// its process, however that ends.
+Result<hypervisor::Descriptor> only_one() {
+  const char* store = std::getenv("XENSTORED_PATH");
+  const auto name =
+      fmt::format("ringbackd-{:016x}", std::hash<std::string>()(store != nullptr ? store : "xen"));
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  std::copy(name.begin(), name.end(), address.sun_path + 1);
+  hypervisor::Descriptor held(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!held) return system_failure("cannot start");
+  if (::bind(held.get(), reinterpret_cast<const sockaddr*>(&address),
+             static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())) == 0)
+    return held;
+  if (errno != EADDRINUSE) return system_failure("cannot start");
+  return failure(EADDRINUSE,
+                 "another ringbackd serves this domain's vifs already: end it first (its guests "
+                 "won't notice)");
+}
 
 std::string state_text(XenbusState state) {
   return std::to_string(static_cast<int>(state));
@@ -38,15 +63,19 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers) {
   if (!store) return tl::unexpected(store.error());
   auto own = store->own_domain();
   if (!own) return tl::unexpected(own.error());
-  std::unique_ptr<Daemon> daemon(new Daemon(std::move(*loop), std::move(*store), *own));
+  auto links = hypervisor::Links::open();
+  if (!links) return tl::unexpected(links.error());
+  std::unique_ptr<Daemon> daemon(
+      new Daemon(std::move(*loop), std::move(*store), std::move(*links), *own));
   if (auto opened = daemon->open(workers); !opened) return tl::unexpected(opened.error());
   return daemon;
 }
 
 Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store,
-               hypervisor::DomainId own)
+               hypervisor::Links links, hypervisor::DomainId own)
     : loop_(std::move(loop)),
       store_(std::move(store)),
+      links_(std::move(links)),
       own_(own),
       root_(fmt::format("/local/domain/{}/backend/vif", own)) {}
 
@@ -55,6 +84,9 @@ Daemon::~Daemon() {
 }
 
 Result<void> Daemon::open(std::size_t workers) {
+  auto sole = only_one();
+  if (!sole) return tl::unexpected(sole.error());
+  sole_ = std::move(*sole);
   if (auto stop = loop_->stop_on_signals(); !stop) return stop;
   sigset_t set;
   sigemptyset(&set);
@@ -86,6 +118,12 @@ Result<void> Daemon::open(std::size_t workers) {
 Result<void> Daemon::run() {
   spdlog::info("serving the vifs below {} with {} worker{}", root_, workers_.size(),
                workers_.size() == 1 ? "" : "s");
+  if (kernel_netback_.loaded())
+    spdlog::warn(
+        "the kernel's netback is loaded and takes every new vif; unload xen-netback and keep it "
+        "away (/etc/modprobe.d: blacklist xen-netback) for this daemon to serve them");
+  scan();
+  remove_orphans();
   if (auto ran = loop_->run(); !ran) return ran;
   if (lost_.code != 0) return tl::unexpected(lost_);
   log_statistics();
@@ -135,6 +173,21 @@ void Daemon::scan() {
   }
 }
 
+// Taps of vifs that went while no daemon ran.
+void Daemon::remove_orphans() {
+  const auto links = links_.list();
+  if (!links) return spdlog::error("{}", links.error().what);
+  for (const auto& link : *links) {
+    if (!link.tap || !link.alias.starts_with(tap_alias_prefix)) continue;
+    const auto id = vif_of(link.alias.substr(tap_alias_prefix.size()));
+    if (!id || devices_.contains(*id)) continue;
+    if (const auto removed = links_.remove(link.name); !removed)
+      spdlog::error("{}", removed.error().what);
+    else
+      spdlog::info("removed {}, whose vif has gone", link.name);
+  }
+}
+
 Result<BackendView> Daemon::view(const Device& device) {
   BackendView seen;
   const auto read = [this](const std::string& path) { return store_.read(path); };
@@ -158,7 +211,12 @@ void Daemon::look_at(VifId id) {
   auto found = devices_.find(id);
   if (found == devices_.end()) {
     const auto frontend = store_.read(backend + "/frontend");
-    if (!frontend || !*frontend) return;  // not there, or not yet complete
+    if (!frontend || !*frontend) {  // not there, or not yet complete
+      left_to_kernel_.erase(id);
+      return;
+    }
+    if (kernel_netback_.loaded() && !is_ours(id)) return;
+    left_to_kernel_.erase(id);
     found =
         devices_
             .emplace(id,
@@ -179,6 +237,18 @@ void Daemon::look_at(VifId id) {
     store_.unwatch(device.frontend + "/state", path_of(id));
     devices_.erase(found);
   }
+}
+
+// The kernel hears of a new vif when we do: it is given time to take it.
+bool Daemon::is_ours(VifId id) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto [place, fresh] = left_to_kernel_.emplace(id, Left{now, false});
+  Left& left = place->second;
+  if (fresh) loop_->after(kernel_time, [this, id] { look_at(id); });
+  if (!kernel_netback_.has(id)) return now - left.since >= kernel_time;
+  if (!std::exchange(left.told, true))
+    spdlog::warn("{}: left to the kernel's netback, which has it", xenstore::device_name(id));
+  return false;
 }
 
 void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
@@ -225,6 +295,7 @@ void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
         say(device, XenbusState::closed);
         break;
       case BackendAction::forget:
+        if (device.vif) device.vif->give_up_tap();
         device.vif.reset();
         spdlog::info("{}: gone", name);
         break;
@@ -240,11 +311,12 @@ Result<void> Daemon::prepare(VifId id, Device& device) {
   if (!config) return tl::unexpected(config.error());
   config->hotplug_status.clear();  // no part of what the vif is
   if (device.vif && device.vif->config() == *config) return {};
+  if (device.vif) device.vif->give_up_tap();
   device.vif.reset();  // its tap's name is free again
   auto vif = std::make_unique<Vif>(*config, workers_);
   if (config->port == xenstore::PortKind::software_switch) {
     vif->join(switch_named(config->switch_name));
-  } else if (auto made = vif->make_tap(); !made) {
+  } else if (auto made = vif->make_tap(links_); !made) {
     return made;
   }
   device.vif = std::move(vif);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "backend/kernel_netback.hpp"
 #include "backend/switch/software_switch.hpp"
 #include "backend/vif.hpp"
 #include "backend/worker.hpp"
@@ -36,13 +37,15 @@ class Daemon {
   };
 
   Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store,
-         hypervisor::DomainId own);
+         hypervisor::Links links, hypervisor::DomainId own);
   Result<void> open(std::size_t workers);
 
   void store_events();
   void worker_reports();
   void scan();
+  void remove_orphans();
   void look_at(xenstore::VifId id);
+  bool is_ours(xenstore::VifId id);
   Result<xenstore::BackendView> view(const Device& device);
   void act(xenstore::VifId id, Device& device, std::vector<xenstore::BackendAction> actions);
   Result<void> prepare(xenstore::VifId id, Device& device);
@@ -57,13 +60,21 @@ class Daemon {
 
   std::unique_ptr<hypervisor::EventLoop> loop_;
   xenstore::Store store_;
+  hypervisor::Links links_;
+  const KernelNetback kernel_netback_;
   const hypervisor::DomainId own_;
-  const std::string root_;  // of all BE
+  const std::string root_;       // of all BE
+  hypervisor::Descriptor sole_;  // held as long as this is the store's only daemon
   hypervisor::Descriptor reports_;
   hypervisor::Descriptor statistics_signal_;
   Vif::Workers workers_;
   std::map<std::string, std::weak_ptr<SoftwareSwitch>> switches_;
   std::map<xenstore::VifId, Device> devices_;
+  struct Left {
+    std::chrono::steady_clock::time_point since;
+    bool told;
+  };
+  std::map<xenstore::VifId, Left> left_to_kernel_;  // vifs that it has, or may be about to take
   Error lost_;
 };
 

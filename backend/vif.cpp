@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/port/tap_port.hpp"
+#include "backend/vif_path.hpp"
 
 namespace ringback::backend {
 
@@ -12,16 +13,33 @@ namespace {
 constexpr std::array<std::uint8_t, 6> backend_mac = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
 }  // namespace
 
-Result<void> Vif::make_tap() {
+Result<void> Vif::make_tap(hypervisor::Links& links) {
+  const auto devices = links.list();
+  if (!devices) return tl::unexpected(devices.error());
+  const std::string alias = tap_alias(config_.id);
+  const auto kept = std::ranges::find_if(
+      *devices, [&](const hypervisor::Link& link) { return link.tap && link.alias == alias; });
+  const bool fresh = kept == devices->end();
   // The hotplug script knows it by this name, and renames it where `vifname` asks for that.
-  auto tap = hypervisor::Tap::open(xenstore::device_name(config_.id), config_.max_queues);
+  auto tap = hypervisor::Tap::open(fresh ? xenstore::device_name(config_.id) : kept->name,
+                                   config_.max_queues);
   if (!tap) return tl::unexpected(tap.error());
-  for (auto done : {tap->set_carrier(false), tap->set_mac(backend_mac), tap->set_mtu(config_.mtu)})
-    if (!done) return done;
+  if (fresh) {
+    for (const auto& done :
+         {tap->set_carrier(false), tap->set_mac(backend_mac), tap->set_mtu(config_.mtu),
+          links.set_alias(tap->name(), alias), tap->set_persistent(true)})
+      if (!done) return done;
+  }
   auto port = std::make_unique<TapPort>(std::move(*tap));
   tap_ = port.get();
   port_ = std::move(port);
   return {};
+}
+
+void Vif::give_up_tap() {
+  // A device that somebody else deleted has gone already.
+  if (tap_ != nullptr) [[maybe_unused]]
+    const auto gone = tap_->tap().set_persistent(false);
 }
 
 void Vif::join(std::shared_ptr<SoftwareSwitch> to) {

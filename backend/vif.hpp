@@ -9,6 +9,7 @@
 #include "backend/port/port.hpp"
 #include "backend/switch/software_switch.hpp"
 #include "backend/worker.hpp"
+#include "hypervisor/links.hpp"
 #include "hypervisor/tap.hpp"
 #include "xenstore/handshake.hpp"
 #include "xenstore/vif_keys.hpp"
@@ -29,9 +30,13 @@ class Vif {
 
   const xenstore::VifConfig& config() const { return config_; }
 
-  // Makes the port: the tap, its carrier off, or a place on the switch.
-  Result<void> make_tap();
+  // Makes the port: the tap, its carrier off, or a place on the switch. A tap outlives this object
+  // and this process, with its addresses and its place in a bridge, and is taken over by the next
+  // Vif of the same id, known by its alias whatever its name is by then.
+  Result<void> make_tap(hypervisor::Links& links);
   void join(std::shared_ptr<SoftwareSwitch> to);
+  // Lets the tap vanish with this object.
+  void give_up_tap();
 
   // Connects the queues to the rings that the guest named, each on the worker with the fewest; all
   // or none.

@@ -101,6 +101,12 @@ Result<void> Tap::set_mtu(std::uint32_t mtu) {
                       fmt::format("cannot set the MTU of {} to {}", name_, mtu));
 }
 
+Result<void> Tap::set_persistent(bool on) {
+  if (ioctl(queues_.front().get(), TUNSETPERSIST, on ? 1 : 0) != 0)
+    return system_failure(fmt::format("cannot make {} {}", name_, on ? "persistent" : "vanish"));
+  return {};
+}
+
 Result<void> Tap::set_carrier(bool on) {
   int carrier = on ? 1 : 0;
   if (ioctl(queues_.front().get(), TUNSETCARRIER, &carrier) != 0)

@@ -1,6 +1,6 @@
 // A Linux tap: a network device whose other side is this process. Frames carry a vnet_hdr
 // (net/vnet_header.hpp) in front. Opened in the network namespace of the calling thread. The device
-// vanishes with its last queue.
+// vanishes with its last queue, unless it is persistent.
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@ namespace ringback::hypervisor {
 class Tap {
  public:
   // name: at most 15 characters. queues: 1..256 descriptors, non-blocking, each may be used by one
-  // thread. The kernel spreads flows over them. A name in use is an error, as is missing permission
+  // thread. The kernel spreads flows over them. A persistent tap that nobody has open is taken over
+  // with its addresses, its bridge and its MTU. A name in use is an error, as is missing permission
   // (CAP_NET_ADMIN).
   static Result<Tap> open(const std::string& name, std::size_t queues);
 
@@ -34,6 +35,8 @@ class Tap {
   Result<void> set_offload(const net::Abilities& abilities);
   Result<void> set_mac(const std::array<std::uint8_t, 6>& mac);
   Result<void> set_mtu(std::uint32_t mtu);
+  // Whether the device stays when its queues are closed.
+  Result<void> set_persistent(bool on);
   // Whether the cable is in: `ip link` shows NO-CARRIER without.
   Result<void> set_carrier(bool on);
 

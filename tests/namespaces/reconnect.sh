@@ -14,13 +14,16 @@ lab_vif 2 0 --switch lab --mac "${macs[0]}"
 lab_vif 2 1 --mac "${macs[1]}"
 random_file 16
 
+# The tap stays what it was, with its addresses, so that a bridge or the host's routes don't notice.
 restart_daemon() {
+  local before
+  before=$(lab_in 0 ip -json link show vif2.1 | jq '.[].ifindex')
   lab_end ringbackd
   lab_daemon
   lab_wait 20 lab_connected 1 0
   lab_wait 20 lab_connected 2 0
   lab_wait 20 lab_connected 2 1
-  lab_address 2 1 # the tap in the host is a new one
+  [[ $(lab_in 0 ip -json link show vif2.1 | jq '.[].ifindex') == "$before" ]] || fail "vif2.1 is another device than before"
 }
 restart_vif() { # the same netfront serves it again; with the same address, for the other guest remembers that
   local device
@@ -48,4 +51,16 @@ for _ in 1 2 3; do
   send_file 2 0 10.2.2.1
 done
 no_checksum_errors 0 1 2
+
+# A vif that goes while no daemon runs leaves its tap to the next one, under whatever name it has by then.
+if [[ $2 == daemon ]]; then
+  ip link set vif2.1 down
+  ip link set vif2.1 name renamed
+  lab_end ringbackd
+  lab_as 0 xenstore-rm /local/domain/0/backend/vif/2/1
+  ip link show renamed >/dev/null || fail "the tap did not outlive the daemon"
+  lab_daemon
+  no_tap() { ! ip link show renamed >/dev/null 2>&1; }
+  lab_wait 5 no_tap
+fi
 lab_stop
