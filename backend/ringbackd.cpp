@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
       "Serves the network devices of Xen guests from userspace. All else is configured in "
       "xenstore.",
       "ringbackd");
+  app.set_version_flag("--version", "ringbackd " RINGBACK_VERSION);
   std::size_t workers = std::clamp(std::thread::hardware_concurrency(), 1U, 64U);
   std::string level = "info";
   app.add_option("--workers", workers, "threads that move frames")

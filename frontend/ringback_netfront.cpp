@@ -99,6 +99,7 @@ int main(int argc, char** argv) {
   std::string mac;
   auto& options = settings.netfront;
   CLI::App app("Joins a vif of this domain to a tap in the present network namespace.");
+  app.set_version_flag("--version", "ringback-netfront " RINGBACK_VERSION);
   app.add_option("--device", options.device, "The vif's number")->capture_default_str();
   app.add_option("--tap", options.tap, "The tap's name")->capture_default_str();
   app.add_option("--queues", options.queues, "Queues to use, if the backend offers as many")

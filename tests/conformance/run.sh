@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # run.sh RINGBACK_HYPERVISOR DOMID PROGRAM: runs the program in that domain of a hypervisor of its own, with a peer in
 # domain 7, and looks that nothing is left behind.
 set -eu

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # run.sh MODEL holds|fails [-DSABOTAGE...]: searches every state of a Spin model for a deadlock, which is a lost wake-up,
 # or a failed assertion. `holds` wants none; `fails` wants one, or else the model could not tell right from wrong.
 set -eu

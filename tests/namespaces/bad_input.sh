@@ -67,8 +67,20 @@ no_hypervisor() {
       refused "ringback-hypervisor\|xenstore" 0 env XENSTORED_PATH="$store" $program
     done
   done
+  # And where nothing says that there is any hypervisor, or names one that is gone.
+  local bare=(env -u XENSTORED_PATH -u LD_LIBRARY_PATH -u RINGBACK_HYPERVISOR)
+  for program in ringbackd "ringback vif list" "ringback-netfront --tap eth9"; do
+    # shellcheck disable=SC2086
+    refused "no xenstore.*ringback-hypervisor" 0 "${bare[@]}" $program
+  done
+  refused "hypervisor" 3 env RINGBACK_HYPERVISOR="$lab/nothing" ringbackd
   refused "ringback-hypervisor serve" 0 ringback-hypervisor list --directory "$lab/nothing"
   refused "ringback-hypervisor serve" 0 ringback-hypervisor exec --directory "$lab/nothing" 1 -- true
+}
+
+second_daemon() {
+  refused "another ringbackd serves" 0 ringbackd
+  lab_wait 5 reaches 1 10.0.0.2
 }
 
 command_line() {
@@ -162,6 +174,8 @@ no_tap_rights() {
   lab_wait 10 reaches 1 10.0.0.2
   lab_spawn ping 1 ping -q -i 0.1 10.0.0.2
   make_vif 3
+  refused "cannot make the tap eth9 (it takes root, or CAP_NET_ADMIN" 3 \
+    setpriv --bounding-set -net_admin --inh-caps -net_admin ringback-netfront --tap eth9
   vif_says "cannot make the tap vif3.0 (it takes root, or CAP_NET_ADMIN" 3
 }
 

@@ -17,6 +17,12 @@ for vif in 1/vif/0 2/vif/0 1/vif/1; do
   used=$(lab_as 0 xenstore-read "/local/domain/${vif%%/*}/device/${vif#*/}/multi-queue-num-queues" 2>/dev/null || echo 1)
   [[ $used == "$queues" ]] || fail "vif $vif has $used queues, not $queues"
 done
+# Frames of just that size pass, and one byte more does not.
+for way in "1 10.0.0.2" "2 10.0.0.1" "1 10.2.1.1" "0 10.2.1.2"; do
+  read -r from address <<<"$way"
+  lab_in "$from" ping -q -c 1 -W 2 -M "do" -s $((mtu - 28)) "$address" >/dev/null || fail "no frame of $mtu bytes from $from to $address"
+  ! lab_in "$from" ping -q -c 1 -W 1 -M "do" -s $((mtu - 27)) "$address" >/dev/null 2>&1 || fail "the MTU from $from to $address is more than $mtu"
+done
 random_file "${RINGBACK_TRANSFER_MIB:-1024}"
 
 seconds() {
