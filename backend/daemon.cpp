@@ -297,6 +297,7 @@ void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
       case BackendAction::forget:
         if (device.vif) device.vif->give_up_tap();
         device.vif.reset();
+        switches_.drop_empty();
         spdlog::info("{}: gone", name);
         break;
     }
@@ -315,11 +316,12 @@ Result<void> Daemon::prepare(VifId id, Device& device) {
   device.vif.reset();  // its tap's name is free again
   auto vif = std::make_unique<Vif>(*config, workers_);
   if (config->port == xenstore::PortKind::software_switch) {
-    vif->join(switch_named(config->switch_name));
+    vif->join(switches_.get(config->switch_name));
   } else if (auto made = vif->make_tap(links_); !made) {
     return made;
   }
   device.vif = std::move(vif);
+  switches_.drop_empty();  // it may have been on another one
   return {};
 }
 
@@ -381,7 +383,7 @@ void Daemon::worker_reports() {
   for (const auto& worker : workers_) {
     while (const auto told = worker->next_report()) {
       for (auto& [id, device] : devices_) {
-        if (!device.vif || !device.vif->owns(told->queue)) continue;
+        if (!device.vif || !device.vif->owns(told->task)) continue;
         report(id, device, fmt::format("the guest broke the protocol: {}", told->reason));
         act(id, device, device.handshake.condemn());
         break;
@@ -396,17 +398,12 @@ void Daemon::log_statistics() const {
       spdlog::info("{}: statistics {}", xenstore::device_name(id),
                    summary(device.vif->statistics()));
   }
-}
-
-std::shared_ptr<SoftwareSwitch> Daemon::switch_named(const std::string& name) {
-  if (auto known = switches_[name].lock()) return known;
-  auto made = std::make_shared<SoftwareSwitch>(name, [this] { synchronise(); });
-  switches_[name] = made;
-  return made;
-}
-
-void Daemon::synchronise() {
-  for (const auto& worker : workers_) worker->call({});
+  switches_.for_each_uplink([](const std::string& name, const Uplink& uplink) {
+    Vif::Statistics statistics;
+    statistics.tx.add(uplink.tx_counters());
+    statistics.rx.add(uplink.rx_counters());
+    spdlog::info("switch {}: uplink: statistics {}", name, summary(statistics));
+  });
 }
 
 }  // namespace ringback::backend

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "backend/kernel_netback.hpp"
-#include "backend/switch/software_switch.hpp"
+#include "backend/switch/named_switches.hpp"
 #include "backend/vif.hpp"
 #include "backend/worker.hpp"
 #include "hypervisor/event_loop.hpp"
@@ -55,8 +55,6 @@ class Daemon {
   void say(Device& device, xenstore::XenbusState state);
   void report(xenstore::VifId id, Device& device, const std::string& what);
   void log_statistics() const;
-  std::shared_ptr<SoftwareSwitch> switch_named(const std::string& name);
-  void synchronise();
 
   std::unique_ptr<hypervisor::EventLoop> loop_;
   xenstore::Store store_;
@@ -68,7 +66,7 @@ class Daemon {
   hypervisor::Descriptor reports_;
   hypervisor::Descriptor statistics_signal_;
   Vif::Workers workers_;
-  std::map<std::string, std::weak_ptr<SoftwareSwitch>> switches_;
+  NamedSwitches switches_{workers_, links_};
   std::map<xenstore::VifId, Device> devices_;
   struct Left {
     std::chrono::steady_clock::time_point since;

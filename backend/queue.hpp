@@ -11,13 +11,14 @@
 
 #include "backend/port/port.hpp"
 #include "backend/rx_sink.hpp"
+#include "backend/task.hpp"
 #include "hypervisor/event_channels.hpp"
 #include "hypervisor/grants.hpp"
 #include "xenstore/vif_keys.hpp"
 
 namespace ringback::backend {
 
-class Queue {
+class Queue final : public Task {
  public:
   struct Config {
     hypervisor::DomainId guest;
@@ -32,25 +33,24 @@ class Queue {
                                                 hypervisor::EventChannels& events,
                                                 hypervisor::GrantUser& grants,
                                                 std::function<void()> wake);
-  ~Queue();
+  ~Queue() override;
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
   hypervisor::Port tx_event_channel() const { return tx_channel_; }
   hypervisor::Port rx_event_channel() const { return rx_channel_; }
-  int port_fd() const { return port_.fd(config_.index); }
+  int fd() const override { return port_.fd(config_.index); }
 
   // What has been signalled since the last serve().
   void guest_sent() { guest_sent_ = true; }
   void guest_posted() { guest_posted_ = true; }
-  void port_readable() { port_readable_ = true; }
+  void readable() override { port_readable_ = true; }
 
-  // One burst in each direction that has been signalled. True: come back, there is more. False:
-  // safe to sleep, the rings are armed. Once broken() it does nothing.
-  bool serve(Copier& copier);
+  // False: safe to sleep, the rings are armed. Once broken() it does nothing.
+  bool serve(Copier& copier) override;
 
-  // Why the guest was found to be broken or hostile; nullptr while it behaves.
-  const char* broken() const { return broken_; }
+  // Why the guest was found to be broken or hostile.
+  const char* broken() const override { return broken_; }
 
   RxSink& sink() { return *sink_; }
   const Counters& tx_counters() const { return tx_counters_; }

@@ -10,14 +10,14 @@
 #include "backend/backlog.hpp"
 #include "backend/copier.hpp"
 #include "backend/counters.hpp"
-#include "backend/frame.hpp"
+#include "backend/sink.hpp"
 #include "hypervisor/event_channels.hpp"
 #include "ring/netif.hpp"
 #include "ring/rx_plan.hpp"
 
 namespace ringback::backend {
 
-class RxSink {
+class RxSink final : public Sink {
  public:
   // guest: the domain that posts the buffers. port: notified through `events`, which must be safe
   // to notify from any thread. found_broken: called once, on whichever thread finds out, and
@@ -34,7 +34,7 @@ class RxSink {
   // Puts the frames on the guest's ring, or in the backlog while it is full, or drops them with a
   // reason. What the guest did not negotiate is segmented and summed here. Frames are not kept; a
   // sender's bad grant marks its frame.
-  void deliver(std::span<Frame* const> frames, Copier& copier);
+  void deliver(std::span<Frame* const> frames, Copier& copier) override;
 
   // Moves the backlog to the ring, as far as it goes. To be called when the guest's event channel
   // fires.

@@ -53,7 +53,7 @@ Result<void> Vif::connect(const xenstore::FrontendKeys& frontend) {
     if (auto queues = tap_->tap().set_active_queues(frontend.queues.size()); !queues) return queues;
     if (auto set = tap_->tap().set_offload(frontend.abilities); !set) return set;
   }
-  std::vector<RxSink*> sinks;
+  std::vector<Sink*> sinks;
   for (std::size_t i = 0; i < frontend.queues.size(); ++i) {
     Worker& worker = least_busy();
     auto queue = worker.connect({.guest = config_.id.domain,
@@ -88,9 +88,9 @@ void Vif::set_carrier(bool on) {
     const auto set = tap_->tap().set_carrier(on);
 }
 
-bool Vif::owns(const Queue* queue) const {
+bool Vif::owns(const Task* task) const {
   return std::ranges::any_of(queues_,
-                             [queue](const Placed& placed) { return placed.queue == queue; });
+                             [task](const Placed& placed) { return placed.queue == task; });
 }
 
 Worker& Vif::least_busy() const {

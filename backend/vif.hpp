@@ -47,7 +47,7 @@ class Vif {
   // Whether the network device shows a carrier.
   void set_carrier(bool on);
 
-  bool owns(const Queue* queue) const;
+  bool owns(const Task* task) const;
 
   // What the queues have done since the vif was made, those of former connections included.
   struct Totals {

@@ -77,15 +77,15 @@ Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {
       result = tl::unexpected(queue.error());
       return;
     }
-    Queue* served = queue->get();
-    if (auto watched = watch(*served); !watched) {
-      unwatch(*served);
+    Queue& served = **queue;
+    if (auto watched = watch(served); !watched) {
       result = tl::unexpected(watched.error());
       return;
     }
-    queues_[served].queue = std::move(*queue);
-    make_ready(*served);
-    result = served;
+    by_channel_[served.tx_event_channel()] = &served;
+    by_channel_[served.rx_event_channel()] = &served;
+    queues_[&served] = std::move(*queue);
+    result = &served;
   });
   if (result) ++queue_count_;
   return result;
@@ -94,12 +94,29 @@ Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {
 void Worker::disconnect(Queue* queue) {
   call([&] {
     unwatch(*queue);
+    by_channel_.erase(queue->tx_event_channel());
+    by_channel_.erase(queue->rx_event_channel());
     queues_.erase(queue);
   });
   --queue_count_;
-  // The next queue may lie at the same address and is not to be blamed for this one.
+  forget_reports(*queue);
+}
+
+Result<void> Worker::serve_also(Task& task) {
+  Result<void> result;
+  call([&] { result = watch(task); });
+  return result;
+}
+
+void Worker::serve_no_more(Task& task) {
+  call([&] { unwatch(task); });
+  forget_reports(task);
+}
+
+// The next task may lie at the same address and is not to be blamed for this one.
+void Worker::forget_reports(const Task& task) {
   receive_reports();
-  std::erase_if(received_, [queue](const Report& report) { return report.queue == queue; });
+  std::erase_if(received_, [&](const Report& report) { return report.task == &task; });
 }
 
 void Worker::receive_reports() {
@@ -115,35 +132,35 @@ std::optional<Worker::Report> Worker::next_report() {
   return report;
 }
 
-Result<void> Worker::watch(Queue& queue) {
-  by_channel_[queue.tx_event_channel()] = &queue;
-  by_channel_[queue.rx_event_channel()] = &queue;
-  if (queue.port_fd() < 0) return {};
-  // Edge-triggered: a tap that is full while its guest is, is not looked at again and again.
-  const auto readable = [this, &queue](std::uint32_t) {
-    queue.port_readable();
-    make_ready(queue);
-  };
-  return loop_->add(queue.port_fd(), EPOLLIN | EPOLLET, readable);
+Result<void> Worker::watch(Task& task) {
+  if (task.fd() >= 0) {
+    // Edge-triggered: a tap that is full while its guest is, is not looked at again and again.
+    const auto readable = [this, &task](std::uint32_t) {
+      task.readable();
+      make_ready(task);
+    };
+    if (auto added = loop_->add(task.fd(), EPOLLIN | EPOLLET, readable); !added) return added;
+  }
+  make_ready(task);
+  return {};
 }
 
-void Worker::unwatch(Queue& queue) {
-  if (queue.port_fd() >= 0) loop_->remove(queue.port_fd());
-  by_channel_.erase(queue.tx_event_channel());
-  by_channel_.erase(queue.rx_event_channel());
-  std::erase(ready_, &queue);
+void Worker::unwatch(Task& task) {
+  if (task.fd() >= 0) loop_->remove(task.fd());
+  std::erase(ready_, &task);
+  tasks_.erase(&task);
 }
 
-void Worker::make_ready(Queue& queue) {
-  bool& ready = queues_[&queue].ready;
-  if (!ready) ready_.push_back(&queue);
+void Worker::make_ready(Task& task) {
+  bool& ready = tasks_[&task].ready;
+  if (!ready) ready_.push_back(&task);
   ready = true;
 }
 
 void Worker::woken() {
   drain(wake_.get());
   if (!serve_all_.exchange(false)) return;
-  for (const auto& [queue, served] : queues_) make_ready(*queue);
+  for (const auto& [task, state] : tasks_) make_ready(*task);
 }
 
 void Worker::collect_events() {
@@ -157,17 +174,17 @@ void Worker::collect_events() {
   }
 }
 
-// One burst of every ready queue in turn: no guest can starve another.
+// One burst of every ready task in turn: no guest can starve another.
 void Worker::serve() {
   serving_.swap(ready_);
-  for (Queue* queue : serving_) {
-    const bool more = queue->serve(copier_);
-    Served& served = queues_[queue];
-    served.ready = false;
-    if (more) make_ready(*queue);
-    if (const char* reason = queue->broken(); reason != nullptr && !served.reported) {
-      served.reported = reports_.push({queue, reason});
-      if (served.reported) signal(report_fd_);
+  for (Task* task : serving_) {
+    const bool more = task->serve(copier_);
+    State& state = tasks_[task];
+    state.ready = false;
+    if (more) make_ready(*task);
+    if (const char* reason = task->broken(); reason != nullptr && !state.reported) {
+      state.reported = reports_.push({task, reason});
+      if (state.reported) signal(report_fd_);
     }
   }
   serving_.clear();

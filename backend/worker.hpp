@@ -1,5 +1,5 @@
-// A worker: a thread that serves queues and sleeps when none has work. It has its own event-channel
-// and grant handles, and its queues are touched by nobody else.
+// A worker: a thread that serves queues and uplinks and sleeps when none has work. It has its own
+// event-channel and grant handles, and what it serves is touched by nobody else.
 //
 // The control thread talks to it by call(): a function that runs on the worker between two bursts.
 // What the worker has to say (a guest misbehaved) comes back through a bounded queue
@@ -17,6 +17,7 @@
 
 #include "backend/copier.hpp"
 #include "backend/queue.hpp"
+#include "backend/task.hpp"
 #include "hypervisor/event_loop.hpp"
 
 namespace ringback::backend {
@@ -25,7 +26,7 @@ class Worker {
  public:
   // A queue's guest was found broken or hostile; its queue is no longer served.
   struct Report {
-    Queue* queue;
+    Task* task;
     const char* reason;
   };
 
@@ -42,6 +43,9 @@ class Worker {
   // The control thread: connects a queue on this worker, and ends it.
   Result<Queue*> connect(const Queue::Config& config, Port& port);
   void disconnect(Queue* queue);
+  // Likewise for a task that is somebody else's, and outlives its being served.
+  Result<void> serve_also(Task& task);
+  void serve_no_more(Task& task);
   std::size_t queue_count() const { return queue_count_; }
 
   // The control thread: the next report, always of a queue that is still connected.
@@ -59,12 +63,12 @@ class Worker {
   void woken();
   void collect_events();
   void serve();
-  void make_ready(Queue& queue);
-  Result<void> watch(Queue& queue);
-  void unwatch(Queue& queue);
+  void make_ready(Task& task);
+  Result<void> watch(Task& task);
+  void unwatch(Task& task);
+  void forget_reports(const Task& task);
 
-  struct Served {
-    std::unique_ptr<Queue> queue;
+  struct State {
     bool ready = false;
     bool reported = false;
   };
@@ -77,10 +81,11 @@ class Worker {
   const int report_fd_;
 
   // The worker's own.
-  std::unordered_map<Queue*, Served> queues_;
+  std::unordered_map<Task*, State> tasks_;
+  std::unordered_map<Queue*, std::unique_ptr<Queue>> queues_;
   std::unordered_map<hypervisor::Port, Queue*> by_channel_;
-  std::vector<Queue*> ready_;
-  std::vector<Queue*> serving_;
+  std::vector<Task*> ready_;
+  std::vector<Task*> serving_;
   bool stopping_ = false;
 
   // Shared with the control thread.

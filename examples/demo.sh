@@ -85,14 +85,14 @@ drops() {
     lab_wait 5 grep -q '^{' "$lab/$netfront.log"
   done
   {
-    tail -n "+$((seen + 1))" "$log" | sed -n 's/.*: statistics //p' | jq '.tx.drops, .rx.drops | add // 0'
+    tail -n "+$((seen + 1))" "$log" | sed -n 's/.*: vif[0-9.]*: statistics //p' | jq '.tx.drops, .rx.drops | add // 0'
     jq '.tx.drops, .rx.drops | add // 0' < <(grep -h '^{' "$lab"/netfront-*.log)
     for space in 0 1 2 yard1 yard2; do
       lab_in "$space" ip -json -statistics link | jq '.[].stats64 | .rx.dropped + .tx.dropped'
     done
   } | jq --slurp add
 }
-has_statistics() { (($(tail -n "+$1" "$lab/ringbackd.log" | grep -c ': statistics {') >= 3)); }
+has_statistics() { (($(tail -n "+$1" "$lab/ringbackd.log" | grep -c ': vif[0-9.]*: statistics {') >= 3)); }
 
 # Frames with a wrong checksum that the domain's kernel was given so far.
 checksum_errors() { lab_in "$1" nstat -asz | awk '/CsumErrors/ { sum += $2 } END { print sum + 0 }'; }

@@ -3,6 +3,7 @@
 #   dev (the default) has AddressSanitizer and UndefinedBehaviorSanitizer, tsan ThreadSanitizer, release nothing.
 #   tests/run.sh -R xenstore          those whose name has it in it (-N only lists them)
 #   tests/run.sh --build-config tidy  and clang-tidy, which takes minutes
+#   tests/run.sh xen [SUITE...]       the suites of tests/xen, on real Xen with real guests in QEMU
 set -euo pipefail
 # shellcheck source=packaging/setup.sh
 . "$(dirname "$0")/../packaging/setup.sh"
@@ -25,6 +26,11 @@ case ${1:-} in
 esac
 
 become_root "$@"
+if [[ ${options[0]:-} == xen ]]; then
+  install_packages build lab test xen
+  build release
+  exec "$ringback/tests/xen/run.sh" "$ringback/build/release/bin" "${options[@]:1}"
+fi
 install_packages build lab test
 build "$preset"
 echo "Running the tests"

@@ -19,8 +19,6 @@ class TapPort final : public Port {
   hypervisor::Tap& tap() { return tap_; }
 
  private:
-  void write(Frame& frame, std::span<std::byte> rest, std::size_t queue, Counters& counters);
-
   hypervisor::Tap tap_;
 };
 

@@ -45,7 +45,11 @@ void SoftwareSwitch::remove(PortNumber port) {
   macs_.forget(port);
 }
 
-void SoftwareSwitch::connect(PortNumber port, std::vector<RxSink*> sinks) {
+std::size_t SoftwareSwitch::port_count() const {
+  return static_cast<std::size_t>(std::ranges::count(*owned_, true, &Place::used));
+}
+
+void SoftwareSwitch::connect(PortNumber port, std::vector<Sink*> sinks) {
   auto places = std::make_unique<Places>(*owned_);
   (*places)[port].sinks = std::move(sinks);
   replace(std::move(places));

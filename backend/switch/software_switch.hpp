@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backend/port/port.hpp"
+#include "backend/sink.hpp"
 #include "backend/switch/mac_table.hpp"
 
 namespace ringback::backend {
@@ -31,9 +32,10 @@ class SoftwareSwitch {
   // given again only after remove() has returned.
   PortNumber add();
   void remove(PortNumber port);
+  std::size_t port_count() const;
   // The vif's queues as receivers; empty: disconnected. When it returns no worker uses the former
   // ones.
-  void connect(PortNumber port, std::vector<RxSink*> sinks);
+  void connect(PortNumber port, std::vector<Sink*> sinks);
 
   // Any worker: forwards a burst that came in by `port` on `queue`.
   void forward(std::span<Frame> burst, PortNumber port, std::size_t queue, Copier& copier,
@@ -42,7 +44,7 @@ class SoftwareSwitch {
  private:
   struct Place {
     bool used = false;
-    std::vector<RxSink*> sinks;
+    std::vector<Sink*> sinks;
   };
   using Places = std::vector<Place>;
   void replace(std::unique_ptr<const Places> places);
@@ -63,7 +65,7 @@ class SwitchPort final : public Port {
   SwitchPort(const SwitchPort&) = delete;
   SwitchPort& operator=(const SwitchPort&) = delete;
 
-  void connect(std::vector<RxSink*> sinks) { switch_->connect(number_, std::move(sinks)); }
+  void connect(std::vector<Sink*> sinks) { switch_->connect(number_, std::move(sinks)); }
 
   void send(std::span<Frame> burst, std::size_t queue, Copier& copier,
             Counters& counters) override {

@@ -1,7 +1,8 @@
 // A UDP datagram of every length from 0 to 65,507 bytes, there and back.
 //
-//   udp_sweep answer ADDRESS PORT   until it is ended
-//   udp_sweep sweep ADDRESS PORT    to who answers there
+//   udp_sweep answer ADDRESS PORT              until it is ended
+//   udp_sweep sweep ADDRESS PORT [EVERY STEP]  to who answers there; past the length EVERY (65,507)
+//   only each STEPth
 //
 // The length names a datagram: what it has to contain follows from it, and is different there and
 // back. What arrives wrong ends the program. What does not arrive is sent again, and counted.
@@ -86,14 +87,16 @@ void answer(int socket) {
   }
 }
 
-void sweep(int socket, const sockaddr_in& peer) {
+void sweep(int socket, const sockaddr_in& peer, std::size_t every, std::size_t step) {
   std::map<std::size_t, Clock::time_point> open;  // when each was sent
-  std::size_t next = 0, bytes = 0, again = 0;
+  std::size_t next = 0, bytes = 0, count = 0, again = 0;
   while (next <= max_length || !open.empty()) {
     while (next <= max_length && (open.empty() || (bytes + next <= window && open.size() < 64))) {
       send(socket, there, next, peer);
       open[next] = Clock::now();
-      bytes += next++;
+      bytes += next;
+      ++count;
+      next += next < every ? 1 : step;
     }
     std::size_t length;
     sockaddr_in from;
@@ -111,13 +114,13 @@ void sweep(int socket, const sockaddr_in& peer) {
       sent = Clock::now();
     }
   }
-  std::printf("all %zu lengths there and back, %zu sent again\n", max_length + 1, again);
+  std::printf("%zu lengths there and back, %zu sent again\n", count, again);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
+  if (argc != 4 && argc != 6) return 2;
   const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);
   const int space = 4 << 20;
   const timeval wait{.tv_sec = 0, .tv_usec = 50'000};
@@ -131,6 +134,7 @@ int main(int argc, char** argv) {
       fail("bind");
     answer(socket);
   } else {
-    sweep(socket, address);
+    sweep(socket, address, argc == 6 ? std::strtoul(argv[4], nullptr, 10) : max_length,
+          argc == 6 ? std::strtoul(argv[5], nullptr, 10) : 1);
   }
 }

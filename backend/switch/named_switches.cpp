@@ -1,0 +1,84 @@
+#include "backend/switch/named_switches.hpp"
+
+#include <fmt/format.h>
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace ringback::backend {
+
+NamedSwitches::~NamedSwitches() {
+  for (auto& [name, one] : switches_) end(one);
+}
+
+std::shared_ptr<SoftwareSwitch> NamedSwitches::get(const std::string& name) {
+  if (const auto known = switches_.find(name); known != switches_.end())
+    return known->second.network;
+  Switch& made = switches_[name];
+  made.network = std::make_shared<SoftwareSwitch>(name, [this] {
+    for (const auto& worker : workers_) worker->call({});
+  });
+  if (const auto added = add_uplink(name, made); added)
+    spdlog::info("switch {}: made, with an uplink", name);
+  else
+    spdlog::warn("switch {}: made without an uplink into the host: {}", name, added.error().what);
+  return made.network;
+}
+
+Result<void> NamedSwitches::add_uplink(const std::string& name, Switch& to) {
+  const auto devices = links_.list();
+  if (!devices) return tl::unexpected(devices.error());
+  const std::string alias = "ringback switch " + name;
+  const auto kept = std::ranges::find_if(
+      *devices, [&](const hypervisor::Link& link) { return link.tap && link.alias == alias; });
+  const std::string fresh_name = "up-" + name;
+  if (kept == devices->end() && fresh_name.size() >= IFNAMSIZ)
+    return failure(ENAMETOOLONG,
+                   fmt::format("{} is longer than the {} characters of a device's name", fresh_name,
+                               IFNAMSIZ - 1));
+  auto tap = hypervisor::Tap::open(kept == devices->end() ? fresh_name : kept->name, 1);
+  if (!tap) return tl::unexpected(tap.error());
+  if (kept == devices->end()) {
+    for (const auto& done : {links_.set_alias(tap->name(), alias), tap->set_persistent(true)})
+      if (!done) return done;
+  }
+  // What a guest can't take is done in software on its way to that guest.
+  if (auto set = tap->set_offload({true, true, true, true, true}); !set) return set;
+  auto uplink = std::make_unique<Uplink>(to.network, std::move(*tap));
+  Worker& worker =
+      **std::ranges::min_element(workers_, {}, [](const auto& one) { return one->queue_count(); });
+  if (auto served = worker.serve_also(*uplink); !served) return served;
+  uplink->connect();
+  to.uplink = std::move(uplink);
+  to.worker = &worker;
+  return {};
+}
+
+void NamedSwitches::end(Switch& of) {
+  if (!of.uplink) return;
+  of.uplink->disconnect();
+  of.worker->serve_no_more(*of.uplink);
+  of.uplink.reset();
+}
+
+void NamedSwitches::drop_empty() {
+  for (auto one = switches_.begin(); one != switches_.end();) {
+    Switch& candidate = one->second;
+    if (candidate.network->port_count() > (candidate.uplink ? 1U : 0U)) {
+      ++one;
+      continue;
+    }
+    end(candidate);
+    spdlog::info("switch {}: gone with its last vif", one->first);
+    one = switches_.erase(one);
+  }
+}
+
+void NamedSwitches::for_each_uplink(
+    const std::function<void(const std::string&, const Uplink&)>& see) const {
+  for (const auto& [name, one] : switches_)
+    if (one.uplink) see(name, *one.uplink);
+}
+
+}  // namespace ringback::backend

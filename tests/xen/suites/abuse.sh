@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# What operators, accidents and crashes do to the toolstack's work: no hang, no leak, the next create works. guests=pv1 timeout=600
+# shellcheck source=tests/xen/image/dom0.sh
+. /lib/dom0.sh
+daemon
+before=$(held)
+bridge_up xenbr0 10.0.0.1/24
+xl destroy g1
+create() { vif='mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge' guest "$@"; }
+# Ends the guest whatever state it is in, and looks that nothing is left.
+clean() {
+  local words=$1
+  xl domid g1 >/dev/null 2>&1 && xl destroy g1
+  until_true 15 holds "$before" || { echo "after: $words"; return 1; }
+}
+next_works() { create g1 10.0.0.2 && reaches 10.0.0.2 60 && xl destroy g1 && until_true 10 holds "$before"; }
+
+killed_in_create() {
+  (sleep 1; kill -KILL "$daemon_pid") &
+  create g1 10.0.0.2
+  wait $!
+  wait "$daemon_pid"
+  daemon
+  reaches 10.0.0.2 60 || true
+  before=$(xl destroy g1 >/dev/null 2>&1; sleep 2; held)
+}
+claim "the daemon killed in the middle of xl create" killed_in_create
+claim "the next create works" next_works
+
+interrupted_create() {
+  create g1 10.0.0.2 &
+  local create=$!
+  sleep 1.5
+  pkill -INT -x xl || pkill -INT xl
+  wait $create
+  clean "xl create interrupted"
+}
+claim "xl create interrupted" interrupted_create
+claim "the next create works" next_works
+
+destroyed_in_transfer() {
+  create g1 10.0.0.2 && reaches 10.0.0.2 60 || return 1
+  iperf3 -c 10.0.0.2 -t 5 >/dev/null 2>&1 &
+  in_guest 10.0.0.2 'iperf3 -c 10.0.0.1 -t 5 >/dev/null 2>&1 &'
+  sleep 1
+  xl destroy g1 && clean "destroyed in a transfer"
+}
+iperf3 -s -D
+for ((i = 1; i <= 5; ++i)); do claim "a guest destroyed in the middle of a transfer ($i of 5)" destroyed_in_transfer; done
+claim "the next create works" next_works
+
+backend_directory_removed() {
+  create g1 10.0.0.2 && reaches 10.0.0.2 60 || return 1
+  xenstore-rm "/local/domain/0/backend/vif/$(xl domid g1)/0"
+  sleep 1
+  clean "the backend's directory removed by hand"
+}
+claim "a backend directory removed by hand" backend_directory_removed
+claim "the next create works" next_works
+
+killed_in_detach() {
+  create g1 10.0.0.2 && reaches 10.0.0.2 60 || return 1
+  kill -KILL "$daemon_pid"
+  wait "$daemon_pid"
+  local start=$SECONDS
+  (sleep 2; daemon; echo "$daemon_pid" >/tmp/pid) &
+  timeout 40 xl network-detach g1 0
+  wait $!
+  daemon_pid=$(cat /tmp/pid)
+  ((SECONDS - start < 40)) || return 1
+  xl destroy g1
+  sleep 2
+  before=$(held)
+}
+claim "the daemon dead when xl network-detach comes, and back two seconds later" killed_in_detach
+claim "the next create works" next_works
+
+device_deleted() { # the tap, under a running vif
+  create g1 10.0.0.2 && reaches 10.0.0.2 60 || return 1
+  ip link delete "vif$(xl domid g1).0"
+  sleep 1
+  clean "its device deleted by hand"
+}
+claim "the vif's network device deleted by hand" device_deleted
+claim "the next create works" next_works
+grep -v ' info: ' /out/ringbackd.log
+verdicts
