@@ -172,7 +172,7 @@ no_tap_rights() {
   lab_spawn ringbackd 0 setpriv --bounding-set -net_admin --inh-caps -net_admin ringbackd
   lab_wait 10 grep -q serving "$lab/ringbackd.log"
   lab_wait 10 reaches 1 10.0.0.2
-  lab_spawn ping 1 ping -q -i 0.1 10.0.0.2
+  start_pings 10.0.0.2
   make_vif 3
   refused "cannot make the tap eth9 (it takes root, or CAP_NET_ADMIN" 3 \
     setpriv --bounding-set -net_admin --inh-caps -net_admin ringback-netfront --tap eth9
@@ -188,9 +188,7 @@ lab_wait 5 test -S "$lab/refuses"
 kill $!
 wait $! || true
 
-[[ $2 == no_tap_rights ]] || lab_spawn ping 1 ping -q -i 0.1 10.0.0.2
+[[ $2 == no_tap_rights ]] || start_pings 10.0.0.2
 "$2"
-kill -INT "${lab_pid[ping]}"
-wait "${lab_pid[ping]}" || true
-grep ' 0% packet loss' "$lab/ping.log" || fail "the other guests lost packets: $(tail -n 2 "$lab/ping.log")"
+end_pings
 lab_stop

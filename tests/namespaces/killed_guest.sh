@@ -14,7 +14,7 @@ lab_guest 1
 lab_vif 1 0 --switch lab
 lab_guest 3
 lab_vif 3 0 --switch lab
-lab_spawn ping 1 ping -q -i 0.1 10.0.0.3
+start_pings 10.0.0.3
 
 round() {
   local flood
@@ -48,7 +48,5 @@ grown=$(($(resident) - memory))
 echo "after $rounds rounds: $before, as before; resident memory grew by $grown KiB of $memory KiB"
 ((grown <= 4096)) || fail "the daemon's memory grew by $grown KiB"
 
-kill -INT "${lab_pid[ping]}"
-wait "${lab_pid[ping]}" || true
-grep -q ' 0% packet loss' "$lab/ping.log" || fail "the other guests lost packets: $(tail -n 2 "$lab/ping.log")"
+end_pings
 lab_stop

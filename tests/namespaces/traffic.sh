@@ -39,6 +39,17 @@ send_file() {
 # reaches DOMID ADDRESS
 reaches() { lab_in "$1" ping -q -c 1 -W 1 "$2" >/dev/null; }
 
+# start_pings, end_pings: guest 1 pings this address all the while, and loses nothing
+start_pings() { lab_spawn ping 1 ping -i 0.1 "$1"; }
+end_pings() {
+  kill -INT "${lab_pid[ping]}"
+  wait "${lab_pid[ping]}" || true
+  # The last one may have been under way.
+  awk '/icmp_seq=/ { sub(/.*icmp_seq=/, ""); seen[$1 + 0] } / packets transmitted/ { sent = $1 }
+    END { for (i = 1; i < sent; ++i) lost += !(i in seen); print sent " pings, " lost + 0 " lost"; exit !(sent > 0 && !lost) }' "$lab/ping.log" ||
+    fail "the other guests lost packets"
+}
+
 # checksum_errors DOMID...: how many the kernels of these domains have counted
 checksum_errors() {
   local domain
