@@ -370,8 +370,11 @@ Result<void> Daemon::write_if_there(const Device& device, const xenstore::Keys& 
     if (!exists) return tl::unexpected(exists.error());
     if (!*exists) return {};
     for (const auto& [key, value] : keys) {
-      if (auto written = transaction.write(device.backend + "/" + key, value); !written)
-        return written;
+      const std::string path = device.backend + "/" + key;
+      auto present = transaction.read(path);
+      if (!present) return tl::unexpected(present.error());
+      if (*present == value) continue;  // who watches it is not disturbed: a restart is unnoticed
+      if (auto written = transaction.write(path, value); !written) return written;
     }
     return {};
   });

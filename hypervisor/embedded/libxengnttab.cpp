@@ -17,6 +17,13 @@ struct xengntdev_handle {
   std::unique_ptr<GrantSharerHandle> sharer{};
 };
 
+namespace {
+// As libxengnttab has it: a byte that is not in the page stands for none.
+Notify notify_of(std::uint32_t offset, evtchn_port_t port) {
+  return {offset < ringback::hypervisor::page_size ? offset : none, port};
+}
+}  // namespace
+
 // --- mapping and copying ---
 
 xengnttab_handle* xengnttab_open(xentoollog_logger*, unsigned) {
@@ -64,7 +71,7 @@ void* xengnttab_map_grant_ref_notify(xengnttab_handle* handle, std::uint32_t dom
                                      evtchn_port_t notify_port) {
   return pointer_call([&] {
     return handle->mapper->map(std::span(&domain, 1), std::span(&ref, 1), protection,
-                               {notify_offset, notify_port});
+                               notify_of(notify_offset, notify_port));
   });
 }
 
@@ -111,7 +118,7 @@ void* xengntshr_share_page_notify(xengntshr_handle* handle, std::uint32_t domain
                                   evtchn_port_t notify_port) {
   return pointer_call([&] {
     return handle->sharer->share(domain, std::span(ref, 1), writable != 0,
-                                 {notify_offset, notify_port});
+                                 notify_of(notify_offset, notify_port));
   });
 }
 

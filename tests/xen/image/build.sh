@@ -104,7 +104,7 @@ readelf -h "$image/vmlinux" >/dev/null
 echo "guest.cpio"
 root=$cache/root-guest
 skeleton "$root"
-copy_modules "$root" xen-netfront xen-gntalloc xen-evtchn xenfs tun af_packet
+copy_modules "$root" xen-netfront xen-gntalloc xen-gntdev xen-evtchn xenfs tun af_packet
 copy_command "$root" /usr/bin iperf3 socat
 copy_command "$root" /usr/sbin ethtool ip
 copy_command "$root" /bin bash ping

@@ -3,6 +3,7 @@
 #
 #   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=256 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
 #                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE
+#   ramdisk_with PROGRAM       prints an initramfs with that program of the project in /payload/bin
 #   says NAME WORDS SECONDS    until its console has said so
 #   in_guest ADDRESS COMMAND   over TCP
 #   on_console NAME COMMAND [SECONDS]
@@ -33,6 +34,15 @@ guest() {
     [[ -z ${extra-} ]] || echo "$extra"
   } >"/tmp/$name.cfg"
   xl create -q "/tmp/$name.cfg"
+}
+
+# ramdisk_with PROGRAM: prints the file of a guest's initramfs that has this program of the project too, and its libraries
+ramdisk_with() {
+  {
+    cat /guest/guest.cpio
+    (cd / && { printf 'payload\npayload/bin\n'; find "payload/bin/$1" payload/lib; } | cpio -o -H newc 2>/dev/null)
+  } >"/tmp/$1.cpio"
+  echo "/tmp/$1.cpio"
 }
 
 until_true() {

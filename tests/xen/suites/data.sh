@@ -9,7 +9,7 @@ vcpus=2 words=queues=2 vif='mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridg
 claim "a guest with 2 vCPUs is reached" reaches 10.0.0.2 60
 domid=$(xl domid g1)
 claim "it has 2 queues" sh -c "[ \"$(xenstore-read "/local/domain/$domid/device/vif/0/multi-queue-num-queues")\" = 2 ]"
-head -c 256M /dev/urandom >/tmp/random
+dd if=/dev/urandom of=/tmp/random bs=1M count=256 status=none
 sum=$(sha256sum </tmp/random)
 
 checksum_errors_in() { in_guest 10.0.0.2 "grep -E '^(Tcp|Udp):' /proc/net/snmp"; grep -E '^(Tcp|Udp):' /proc/net/snmp; }
@@ -31,7 +31,7 @@ from_guest() { # what it was sent before, made again from the same seed
   local got
   socat -u TCP-LISTEN:7001,reuseaddr - 2>/dev/null | sha256sum >/tmp/sum &
   got=$!
-  in_guest 10.0.0.2 "head -c 256M /dev/urandom | tee >(sha256sum >/tmp/sent) | socat -u - TCP:10.0.0.1:7001,retry=50,interval=0.1; usleep 300000"
+  in_guest 10.0.0.2 "dd if=/dev/urandom bs=1M count=256 2>/dev/null | tee >(sha256sum >/tmp/sent) | socat -u - TCP:10.0.0.1:7001,retry=50,interval=0.1; usleep 300000"
   wait $got
   [[ $(in_guest 10.0.0.2 'cat /tmp/sent') == "$(cat /tmp/sum)" ]]
 }

@@ -4,7 +4,6 @@
 . /lib/dom0.sh
 commands='modprobe bridge; ip link add xenbr0 type bridge stp_state 0 forward_delay 0; ip address add 10.0.0.1/24 dev xenbr0; ip link set xenbr0 up
 export PATH=/payload/bin:$PATH LD_LIBRARY_PATH=/payload/lib; cp -a /payload/scripts/. /etc/xen/scripts/
-socat TCP-LISTEN:2323,fork,reuseaddr EXEC:/bin/bash,stderr 2>/dev/null &
 iperf3 -s -D; ringbackd & xl devd -F & sleep 1; echo DRIVER-UP'
 # What the driver domain and its guest see of each other: there is no network between them and dom0.
 guest_pings() { on_console g1 'ping -q -c 10 -i 0.1 10.0.0.1' 4 | grep ' 0% packet loss'; }

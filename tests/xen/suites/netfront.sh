@@ -2,20 +2,18 @@
 # ringback-netfront in a guest, over /dev/xen/gntalloc and /dev/xen/evtchn, against ringbackd and against kernel netback.
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
-(cd / && find payload/bin/ringback-netfront payload/lib | cpio -o -H newc 2>/dev/null) >/tmp/payload.cpio
-cat /guest/guest.cpio /tmp/payload.cpio >/tmp/netfront.cpio
 do_netfront=$(base64 -w0 <<'COMMANDS'
 modprobe -a xen-gntalloc xen-evtchn tun
 LD_LIBRARY_PATH=/payload/lib /payload/bin/ringback-netfront --tap eth0 --verify-checksums &
 COMMANDS
 )
 serve() { # DOMAIN'S NAME
-  ramdisk=/tmp/netfront.cpio words="netfront=none do=$do_netfront" \
+  ramdisk=$(ramdisk_with ringback-netfront) words="netfront=none do=$do_netfront" \
     vif='mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge' guest "$1" 10.0.0.2
 }
 streams() { iperf3 -f m -c 10.0.0.2 -t 3 | grep receiver && iperf3 -f m -c 10.0.0.2 -t 3 -R | grep receiver; }
 random() {
-  head -c 64M /dev/urandom >/tmp/random
+  dd if=/dev/urandom of=/tmp/random bs=1M count=64 status=none
   in_guest 10.0.0.2 'socat -u TCP-LISTEN:7000,reuseaddr - | sha256sum >/tmp/sum' &
   socat -u OPEN:/tmp/random TCP:10.0.0.2:7000,retry=50,interval=0.1
   wait $!
