@@ -1,0 +1,55 @@
+#!/bin/bash
+# restarted_daemon.sh BIN [ROUNDS]: kill -9 of the daemon under load, again and again, and then SIGTERM. What guests send
+# over a switch and over a tap arrives, and their netfronts never see a change.
+set -euo pipefail
+here=$(dirname "$0")
+. "$here/../../examples/lab.sh"
+. "$here/traffic.sh"
+rounds=${2:-100}
+
+lab_start "$1" --workers 2
+lab_guest 1
+lab_guest 2
+lab_vif 1 0 --switch lab
+lab_vif 2 0 --switch lab
+lab_vif 1 1
+head -c 8M /dev/urandom >"$lab/random"
+states() { cat "$lab"/netfront-*.log | wc -l; }
+
+# carry FROM TO ADDRESS PORT: one TCP connection, with bytes for as long as $lab/goes is there
+carry() {
+  lab_in "$2" timeout 300 socat -u "TCP4-LISTEN:$4,reuseaddr" - | sha256sum >"$lab/received-$4" &
+  while [[ -e $lab/goes ]]; do cat "$lab/random"; done | tee >(sha256sum >"$lab/sent-$4") |
+    lab_in "$1" timeout 300 socat -u - "TCP4:$3:$4,retry=50,interval=0.1"
+  wait $!
+}
+
+restarts() { # SIGNAL COUNT
+  local i before streams=()
+  before=$(states)
+  touch "$lab/goes"
+  carry 1 2 10.0.0.2 6001 & streams+=($!)
+  carry 2 1 10.0.0.1 6002 & streams+=($!)
+  carry 1 0 10.2.1.1 6003 & streams+=($!)
+  carry 0 1 10.2.1.2 6004 & streams+=($!)
+  sleep 0.5
+  for ((i = 0; i < $2; ++i)); do
+    sleep "0.$((RANDOM % 4))"
+    kill "-$1" "${lab_pid[ringbackd]}"
+    wait "${lab_pid[ringbackd]}" 2>/dev/null || true
+    lab_daemon --workers 2
+  done
+  sleep 1
+  rm "$lab/goes"
+  wait "${streams[@]}"
+  for i in 6001 6002 6003 6004; do
+    lab_wait 5 test -s "$lab/sent-$i"
+    cmp "$lab/received-$i" "$lab/sent-$i" || fail "a stream did not arrive as it was sent"
+  done
+  (($(states) == before)) || fail "a netfront has seen a change: $(tail -n 3 "$lab"/netfront-*.log)"
+  echo "$2 restarts by SIG$1: four streams arrived as they were sent"
+}
+restarts KILL "$rounds"
+restarts TERM $((rounds / 5))
+no_checksum_errors 0 1 2
+lab_stop
