@@ -173,14 +173,17 @@ void Daemon::scan() {
   }
 }
 
-// Taps of vifs that went while no daemon ran.
+// Taps of vifs that went while no daemon ran, or before this one had made use of them. A store that
+// does not answer is no reason to take a guest's tap.
 void Daemon::remove_orphans() {
   const auto links = links_.list();
   if (!links) return spdlog::error("{}", links.error().what);
   for (const auto& link : *links) {
     if (!link.tap || !link.alias.starts_with(tap_alias_prefix)) continue;
     const auto id = vif_of(link.alias.substr(tap_alias_prefix.size()));
-    if (!id || devices_.contains(*id)) continue;
+    if (!id) continue;
+    const auto frontend = store_.read(xenstore::backend_path(own_, *id) + "/frontend");
+    if (!frontend || *frontend) continue;
     if (const auto removed = links_.remove(link.name); !removed)
       spdlog::error("{}", removed.error().what);
     else
@@ -295,7 +298,10 @@ void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
         say(device, XenbusState::closed);
         break;
       case BackendAction::forget:
-        if (device.vif) device.vif->give_up_tap();
+        if (device.vif)
+          device.vif->give_up_tap();
+        else
+          remove_orphans();
         device.vif.reset();
         switches_.drop_empty();
         spdlog::info("{}: gone", name);

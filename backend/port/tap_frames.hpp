@@ -10,8 +10,8 @@
 
 namespace ringback::backend {
 
-// Writes the frames to the queue (any thread), or drops them with a reason; skips those that failed
-// already. A sender's bad grant marks its frame.
+// Writes the frames to the queue (any thread), or drops them with a reason, those that failed
+// already too. A sender's bad grant marks its frame.
 void write_frames(int queue, std::span<Frame* const> frames, Copier& copier, Counters& counters);
 
 // What was read from a queue; the bytes are in the copier's scratch memory until its next use.
