@@ -10,12 +10,19 @@ using hypervisor::make_copy;
 namespace {
 // Holds a burst of a ring's worth of GSO frames; larger bursts are cut.
 constexpr std::size_t scratch_size = 2 << 20;
+// What a ring of one page can hold, and the space between.
+constexpr std::size_t whole_frames_size = (1 << 20) + burst_size * ring::page_size;
 constexpr std::size_t software_scratch_size = 4 * ring::max_rx_size;
 constexpr std::size_t usual_batch = 2048;
 }  // namespace
 
-Copier::Copier(hypervisor::GrantUser& grants)
-    : grants_(grants), scratch_(scratch_size), software_scratch_(software_scratch_size) {
+Copier::Copier(hypervisor::GrantUser& grants, hypervisor::Io& io)
+    : grants_(grants),
+      io_(io),
+      heads_(burst_size * net::head_size),
+      whole_frames_(whole_frames_size),
+      scratch_(scratch_size),
+      software_scratch_(software_scratch_size) {
   batch_.reserve(usual_batch);
   owners_.reserve(usual_batch);
 }
@@ -50,6 +57,7 @@ void Copier::to_local(FrameReader& from, Frame& frame, std::byte* to, std::size_
 }
 
 void Copier::flush() {
+  if (batch_.empty()) return;
   const bool called = grants_.copy(batch_).has_value();
   for (std::size_t i = 0; i < batch_.size(); ++i) {
     if (!called || batch_[i].status != GNTST_okay) blame(batch_[i], owners_[i]);

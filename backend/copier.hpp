@@ -1,5 +1,6 @@
-// A worker's means of moving bytes: a batch of grant copies that is carried out in one call, and
-// scratch memory for frames that have to be here. One per worker, on its thread.
+// A worker's means of moving bytes: a batch of grant copies that is carried out in one call, frames
+// through taps likewise (io), and memory for frames that have to be here. One per worker, on its
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -8,13 +9,17 @@
 
 #include "backend/frame.hpp"
 #include "hypervisor/grants.hpp"
+#include "hypervisor/io.hpp"
+#include "hypervisor/page_memory.hpp"
 #include "ring/rx_plan.hpp"
 
 namespace ringback::backend {
 
 class Copier {
  public:
-  explicit Copier(hypervisor::GrantUser& grants);
+  Copier(hypervisor::GrantUser& grants, hypervisor::Io& io);
+
+  hypervisor::Io& io() { return io_; }
 
   // Appends copies of the reader's next `size` bytes. If one fails in flush(), the frame is marked
   // as failed when its sender's grant is to blame, else response (if there is one) gets an error
@@ -27,10 +32,14 @@ class Copier {
   // they were.
   void flush();
 
+  // For the burst in hand, and all at a page's start: net::head_size for each of its frames, and
+  // room for whole ones.
+  std::span<std::byte> heads() { return heads_.span(); }
+  std::span<std::byte> whole_frames() { return whole_frames_.span(); }
   // Worker-wide scratch memory; whoever uses it is done with it when he returns.
-  std::span<std::byte> scratch() { return scratch_; }
+  std::span<std::byte> scratch() { return scratch_.span(); }
   // A second one, for what a receiver has to have done in software.
-  std::span<std::byte> software_scratch() { return software_scratch_; }
+  std::span<std::byte> software_scratch() { return software_scratch_.span(); }
 
  private:
   struct Owner {
@@ -41,10 +50,13 @@ class Copier {
   bool readable(hypervisor::GrantEnd source);
 
   hypervisor::GrantUser& grants_;
+  hypervisor::Io& io_;
   std::vector<hypervisor::Copy> batch_;
   std::vector<Owner> owners_;  // one for each of batch_
-  std::vector<std::byte> scratch_;
-  std::vector<std::byte> software_scratch_;
+  hypervisor::PageMemory heads_;
+  hypervisor::PageMemory whole_frames_;
+  hypervisor::PageMemory scratch_;
+  hypervisor::PageMemory software_scratch_;
 };
 
 // The whole frame in one piece: itself if it is local, else a copy at `to`, which has room for

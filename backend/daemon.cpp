@@ -56,7 +56,7 @@ std::string state_text(XenbusState state) {
 }
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers) {
+Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers, hypervisor::Io::Kind io) {
   auto loop = hypervisor::EventLoop::open();
   if (!loop) return tl::unexpected(loop.error());
   auto store = xenstore::Store::open();
@@ -67,7 +67,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers) {
   if (!links) return tl::unexpected(links.error());
   std::unique_ptr<Daemon> daemon(
       new Daemon(std::move(*loop), std::move(*store), std::move(*links), *own));
-  if (auto opened = daemon->open(workers); !opened) return tl::unexpected(opened.error());
+  if (auto opened = daemon->open(workers, io); !opened) return tl::unexpected(opened.error());
   return daemon;
 }
 
@@ -83,7 +83,7 @@ Daemon::~Daemon() {
   devices_.clear();  // vifs leave their workers before these end
 }
 
-Result<void> Daemon::open(std::size_t workers) {
+Result<void> Daemon::open(std::size_t workers, hypervisor::Io::Kind io) {
   auto sole = only_one();
   if (!sole) return tl::unexpected(sole.error());
   sole_ = std::move(*sole);
@@ -96,7 +96,7 @@ Result<void> Daemon::open(std::size_t workers) {
   reports_ = hypervisor::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!reports_ || !statistics_signal_) return system_failure("cannot start");
   for (std::size_t i = 0; i < workers; ++i) {
-    auto worker = Worker::start(reports_.get());
+    auto worker = Worker::start(reports_.get(), io);
     if (!worker) return tl::unexpected(worker.error());
     workers_.push_back(std::move(*worker));
   }
@@ -116,8 +116,8 @@ Result<void> Daemon::open(std::size_t workers) {
 }
 
 Result<void> Daemon::run() {
-  spdlog::info("serving the vifs below {} with {} worker{}", root_, workers_.size(),
-               workers_.size() == 1 ? "" : "s");
+  spdlog::info("serving the vifs below {} with {} worker{} and {}", root_, workers_.size(),
+               workers_.size() == 1 ? "" : "s", workers_.front()->io_name());
   if (kernel_netback_.loaded())
     spdlog::warn(
         "the kernel's netback is loaded and takes every new vif; unload xen-netback and keep it "

@@ -20,7 +20,7 @@ class Daemon {
  public:
   // workers: 1 or more threads. An Error if there is no store, no hypervisor, or no right to use
   // them.
-  static Result<std::unique_ptr<Daemon>> start(std::size_t workers);
+  static Result<std::unique_ptr<Daemon>> start(std::size_t workers, hypervisor::Io::Kind io);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -38,7 +38,7 @@ class Daemon {
 
   Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store,
          hypervisor::Links links, hypervisor::DomainId own);
-  Result<void> open(std::size_t workers);
+  Result<void> open(std::size_t workers, hypervisor::Io::Kind io);
 
   void store_events();
   void worker_reports();

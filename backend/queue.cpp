@@ -11,6 +11,18 @@ namespace ringback::backend {
 using ring::TxChain;
 using ring::TxVerdict;
 
+namespace {
+
+// Where in a page a frame has to start for most of its pieces to lie in a page here as they do
+// there: those behind the first start where their pages do.
+std::size_t page_phase(const TxChain& chain) {
+  if (chain.piece_count < 2) return 0;
+  const auto& [first, second] = std::pair(chain.pieces[0], chain.pieces[1]);
+  return (ring::page_size + second.offset - first.size % ring::page_size) % ring::page_size;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Queue>> Queue::connect(const Config& config, Port& port,
                                               hypervisor::EventChannels& events,
                                               hypervisor::GrantUser& grants,
@@ -97,9 +109,9 @@ bool Queue::serve_rx(Copier& copier) {
     return false;
   }
   // While frames wait for the guest the port keeps its own: nothing is read only to be dropped.
-  if (!port_readable_ || sink_->congested()) return false;
-  port_readable_ = port_.receive(config_.index, *sink_, copier);
-  return port_readable_ && !sink_->congested();
+  if (read_ != Read::now || sink_->congested()) return false;
+  read_ = port_.receive(config_.index, *sink_, copier);
+  return read_ == Read::now && !sink_->congested();
 }
 
 // Copies the requests once, then cuts them into chains; returns how many chains.
@@ -126,9 +138,12 @@ std::size_t Queue::read_burst(ring::Index available) {
 }
 
 // Brings the first bytes of every good frame into private memory: nothing is decided on bytes that
-// the guest can still change. A frame's pieces then start behind its head.
+// the guest can still change. A frame's pieces then start behind its head. A port that wants the
+// whole gets it by the same batch of copies, as far as there is room.
 void Queue::copy_heads(std::size_t count, Copier& copier) {
   frame_count_ = 0;
+  std::span<std::byte> whole;
+  if (port_.wants_whole_frames()) whole = copier.whole_frames();
   for (std::size_t c = 0; c < count; ++c) {
     TxChain& chain = chains_[c];
     if (chain.verdict == TxVerdict::error) tx_counters_.drop(Drop::malformed);
@@ -140,11 +155,17 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
              .size = chain.size,
              .offload = chain.offload,
              .failed = false};
-    const std::size_t size = std::min<std::size_t>(chain.size, net::head_size);
-    std::byte* head = heads_.get() + frame_count_ * net::head_size;
     FrameReader reader(frame);
-    copier.to_local(reader, frame, head, size);
-    frame.head = {head, size};
+    const std::size_t phase = page_phase(chain);
+    std::size_t size = std::min<std::size_t>(chain.size, net::head_size);
+    frame.head = copier.heads().subspan(frame_count_ * net::head_size, size);
+    if (size < chain.size && phase + chain.size <= whole.size()) {
+      size = chain.size;
+      frame.head = whole.subspan(phase, size);
+      const auto used = (phase + size + ring::page_size - 1) / ring::page_size * ring::page_size;
+      whole = whole.subspan(std::min(used, whole.size()));
+    }
+    copier.to_local(reader, frame, frame.head.data(), size);
     ++frame_count_;
 
     std::size_t skip = size;

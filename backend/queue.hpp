@@ -44,7 +44,8 @@ class Queue final : public Task {
   // What has been signalled since the last serve().
   void guest_sent() { guest_sent_ = true; }
   void guest_posted() { guest_posted_ = true; }
-  void readable() override { port_readable_ = true; }
+  void readable() override { read_ = Read::now; }
+  bool waits_to_read() const override { return read_ == Read::when_readable; }
 
   // False: safe to sleep, the rings are armed. Once broken() it does nothing.
   bool serve(Copier& copier) override;
@@ -89,7 +90,7 @@ class Queue final : public Task {
   bool guest_sent_ = true;  // scan once after attaching: an event may have been lost before
                             // (tests/models/restart.pml)
   bool guest_posted_ = true;
-  bool port_readable_ = true;
+  Read read_ = Read::now;
   const char* broken_ = nullptr;
 
   // The burst in hand: its requests, their chains, and the frames of the good ones.
@@ -97,7 +98,6 @@ class Queue final : public Task {
   std::array<ring::TxChain, burst_size> chains_;
   std::array<Frame, burst_size> frames_;
   std::size_t frame_count_ = 0;
-  std::unique_ptr<std::byte[]> heads_ = std::make_unique<std::byte[]>(burst_size * net::head_size);
   Counters tx_counters_;
 };
 

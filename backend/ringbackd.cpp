@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <map>
 #include <thread>
 
 #include "backend/daemon.hpp"
@@ -31,9 +32,15 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "ringbackd " RINGBACK_VERSION);
   std::size_t workers = std::clamp(std::thread::hardware_concurrency(), 1U, 64U);
   std::string level = "info";
+  auto io = ringback::hypervisor::Io::Kind::best;
   app.add_option("--workers", workers, "threads that move frames")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
+  using Kind = ringback::hypervisor::Io::Kind;
+  app.add_option("--io", io, "how frames move through taps; best: io_uring, or epoll without")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Kind>{
+          {"best", Kind::best}, {"io_uring", Kind::uring}, {"epoll", Kind::epoll}}))
+      ->default_str("best");
   app.add_option("--log-level", level, "least severity logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -49,7 +56,7 @@ int main(int argc, char** argv) {
   spdlog::flush_on(spdlog::level::info);
   raise_descriptor_limit();
 
-  auto daemon = ringback::backend::Daemon::start(workers);
+  auto daemon = ringback::backend::Daemon::start(workers, io);
   if (!daemon) {
     spdlog::error("{}", daemon.error().what);
     return 1;

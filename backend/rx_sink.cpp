@@ -10,6 +10,21 @@ namespace ringback::backend {
 using net::Checksum;
 using net::Gso;
 
+namespace {
+
+// Where the frame's first slot is to end for the sender's pages to go to one page each; 0: that
+// would take more slots than filling them.
+std::size_t first_cut(const Frame& frame) {
+  if (frame.rest.empty() || frame.size <= ring::page_size) return 0;
+  const std::size_t cut =
+      (frame.head.size() + ring::page_size - frame.rest.front().offset) % ring::page_size;
+  const bool costs =
+      ring::rx_slots(frame.size, frame.offload, cut) > ring::rx_slots(frame.size, frame.offload);
+  return costs ? 0 : cut;
+}
+
+}  // namespace
+
 void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
   for (Frame* frame : frames) {
@@ -112,7 +127,8 @@ void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
 // Reserves slots and appends the copies; false if the guest has not posted enough. Then it will
 // notify when it has.
 bool RxSink::place(Frame& frame, Copier& copier) {
-  const ring::Index needed = ring::rx_slots(frame.size, frame.offload);
+  const std::size_t first_size = first_cut(frame);
+  const ring::Index needed = ring::rx_slots(frame.size, frame.offload, first_size);
   if (!has_slots(needed)) return false;
   if (placed_ == plans_.size()) finish(copier);
   std::array<ring::RxRequest, ring::max_rx_slots> requests;
@@ -120,7 +136,7 @@ bool RxSink::place(Frame& frame, Copier& copier) {
   ring_.consume(needed);
   frames_[placed_] = &frame;
   ring::RxPlan& plan = plans_[placed_++];
-  plan = ring::plan_rx(frame.size, frame.offload, {requests.data(), needed});
+  plan = ring::plan_rx(frame.size, frame.offload, {requests.data(), needed}, first_size);
   FrameReader reader(frame);
   for (std::size_t i = 0; i < plan.copy_count; ++i) {
     const ring::RxCopy& copy = plan.copies[i];

@@ -5,14 +5,19 @@
 
 namespace ringback::backend {
 
+// When a descriptor is to be read next. never: what it led to has gone.
+enum class Read { now, when_readable, never };
+
 class Task {
  public:
   virtual ~Task() = default;
   // One burst in each direction that has something. True: come back, there is more. False: it will
   // be woken. On its worker's thread.
   virtual bool serve(Copier& copier) = 0;
-  // Its descriptor has something to read; -1: it has none.
+  // Its descriptor has something to read. Told once, until it waits for that again.
   virtual void readable() = 0;
+  virtual bool waits_to_read() const = 0;
+  // -1: it has none.
   virtual int fd() const = 0;
   // Why it is served no more; nullptr while it is.
   virtual const char* broken() const { return nullptr; }

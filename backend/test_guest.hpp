@@ -127,7 +127,8 @@ struct GuestWorld {
   TestGuest guest;
   std::unique_ptr<hypervisor::EventChannels> events = hypervisor.event_channels(0);
   std::unique_ptr<hypervisor::GrantUser> grants = hypervisor.grant_user(0);
-  Copier copier{*grants};
+  std::unique_ptr<hypervisor::Io> io = std::move(*hypervisor::Io::open());
+  Copier copier{*grants, *io};
 };
 
 // A frame from `source` to `destination` (last bytes of their MACs) with a recognisable payload.

@@ -1,6 +1,5 @@
 #include "backend/worker.hpp"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 namespace ringback::backend {
@@ -18,38 +17,39 @@ void drain(int eventfd) {
 
 }  // namespace
 
-Result<std::unique_ptr<Worker>> Worker::start(int report_fd) {
-  auto loop = hypervisor::EventLoop::open();
-  if (!loop) return tl::unexpected(loop.error());
+Result<std::unique_ptr<Worker>> Worker::start(int report_fd, hypervisor::Io::Kind kind) {
+  auto io = hypervisor::Io::open(kind);
+  if (!io) return tl::unexpected(io.error());
   auto events = hypervisor::open_event_channels();
   if (!events) return tl::unexpected(events.error());
   auto grants = hypervisor::open_grant_user();
   if (!grants) return tl::unexpected(grants.error());
   hypervisor::Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake) return system_failure("cannot make a worker");
-  std::unique_ptr<Worker> worker(new Worker(std::move(*loop), std::move(*events),
-                                            std::move(*grants), std::move(wake), report_fd));
+  std::unique_ptr<Worker> worker(new Worker(std::move(*io), std::move(*events), std::move(*grants),
+                                            std::move(wake), report_fd));
   Worker* self = worker.get();
-  if (auto added =
-          self->loop_->add(self->wake_.get(), EPOLLIN, [self](std::uint32_t) { self->woken(); });
-      !added)
-    return tl::unexpected(added.error());
-  if (auto added = self->loop_->add(self->events_->fd(), EPOLLIN,
-                                    [self](std::uint32_t) { self->collect_events(); });
-      !added)
-    return tl::unexpected(added.error());
+  using Trigger = hypervisor::Io::Trigger;
+  if (auto watched =
+          self->io_->watch(self->wake_.get(), Trigger::always, [self] { self->woken(); });
+      !watched)
+    return tl::unexpected(watched.error());
+  if (auto watched = self->io_->watch(self->events_->fd(), Trigger::always,
+                                      [self] { self->collect_events(); });
+      !watched)
+    return tl::unexpected(watched.error());
   self->thread_ = std::thread([self] { self->run(); });
   return worker;
 }
 
-Worker::Worker(std::unique_ptr<hypervisor::EventLoop> loop,
+Worker::Worker(std::unique_ptr<hypervisor::Io> io,
                std::unique_ptr<hypervisor::EventChannels> events,
                std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake,
                int report_fd)
-    : loop_(std::move(loop)),
+    : io_(std::move(io)),
       events_(std::move(events)),
       grants_(std::move(grants)),
-      copier_(*grants_),
+      copier_(*grants_, *io_),
       wake_(std::move(wake)),
       report_fd_(report_fd) {}
 
@@ -134,19 +134,21 @@ std::optional<Worker::Report> Worker::next_report() {
 
 Result<void> Worker::watch(Task& task) {
   if (task.fd() >= 0) {
-    // Edge-triggered: a tap that is full while its guest is, is not looked at again and again.
-    const auto readable = [this, &task](std::uint32_t) {
+    // Once: a tap that is full while its guest is, is not looked at again and again.
+    const auto readable = [this, &task] {
+      tasks_[&task].told = true;
       task.readable();
       make_ready(task);
     };
-    if (auto added = loop_->add(task.fd(), EPOLLIN | EPOLLET, readable); !added) return added;
+    if (auto watched = io_->watch(task.fd(), hypervisor::Io::Trigger::once, readable); !watched)
+      return watched;
   }
   make_ready(task);
   return {};
 }
 
 void Worker::unwatch(Task& task) {
-  if (task.fd() >= 0) loop_->remove(task.fd());
+  if (task.fd() >= 0) io_->unwatch(task.fd());
   std::erase(ready_, &task);
   tasks_.erase(&task);
 }
@@ -164,7 +166,10 @@ void Worker::woken() {
 }
 
 void Worker::collect_events() {
-  while (const auto port = events_->pending()) {
+  // What ended a sleep is mostly one event alone, and to look in vain costs a system call.
+  for (std::size_t left = slept_ ? 1 : by_channel_.size(); left > 0; --left) {
+    const auto port = events_->pending();
+    if (!port) return;
     const auto found = by_channel_.find(*port);
     if (found == by_channel_.end()) continue;  // of a queue that has just gone
     Queue& queue = *found->second;
@@ -182,6 +187,10 @@ void Worker::serve() {
     State& state = tasks_[task];
     state.ready = false;
     if (more) make_ready(*task);
+    if (state.told && task->waits_to_read()) {
+      state.told = false;
+      io_->again(task->fd());
+    }
     if (const char* reason = task->broken(); reason != nullptr && !state.reported) {
       state.reported = reports_.push({task, reason});
       if (state.reported) signal(report_fd_);
@@ -201,8 +210,8 @@ void Worker::run_commands() {
 
 void Worker::run() {
   while (!stopping_) {
-    const auto timeout = std::chrono::milliseconds(ready_.empty() ? -1 : 0);
-    if (!loop_->step(timeout)) return;
+    slept_ = ready_.empty();
+    if (!io_->wait(slept_)) return;
     serve();
     run_commands();
   }

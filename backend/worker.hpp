@@ -18,7 +18,8 @@
 #include "backend/copier.hpp"
 #include "backend/queue.hpp"
 #include "backend/task.hpp"
-#include "hypervisor/event_loop.hpp"
+#include "hypervisor/descriptor.hpp"
+#include "hypervisor/io.hpp"
 
 namespace ringback::backend {
 
@@ -32,7 +33,7 @@ class Worker {
 
   // Starts the thread. report_fd: an eventfd of the control thread, written when reports() has
   // something.
-  static Result<std::unique_ptr<Worker>> start(int report_fd);
+  static Result<std::unique_ptr<Worker>> start(int report_fd, hypervisor::Io::Kind io);
   // Ends the thread. Its queues must have been removed.
   ~Worker();
 
@@ -47,6 +48,7 @@ class Worker {
   Result<void> serve_also(Task& task);
   void serve_no_more(Task& task);
   std::size_t queue_count() const { return queue_count_; }
+  const char* io_name() const { return io_->name(); }
 
   // The control thread: the next report, always of a queue that is still connected.
   std::optional<Report> next_report();
@@ -54,8 +56,7 @@ class Worker {
  private:
   using Command = const std::function<void()>*;
 
-  Worker(std::unique_ptr<hypervisor::EventLoop> loop,
-         std::unique_ptr<hypervisor::EventChannels> events,
+  Worker(std::unique_ptr<hypervisor::Io> io, std::unique_ptr<hypervisor::EventChannels> events,
          std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake, int report_fd);
   void receive_reports();
   void run();
@@ -70,10 +71,11 @@ class Worker {
 
   struct State {
     bool ready = false;
+    bool told = false;  // that it can read
     bool reported = false;
   };
 
-  std::unique_ptr<hypervisor::EventLoop> loop_;
+  std::unique_ptr<hypervisor::Io> io_;
   std::unique_ptr<hypervisor::EventChannels> events_;
   std::unique_ptr<hypervisor::GrantUser> grants_;
   Copier copier_;
@@ -86,6 +88,7 @@ class Worker {
   std::unordered_map<hypervisor::Port, Queue*> by_channel_;
   std::vector<Task*> ready_;
   std::vector<Task*> serving_;
+  bool slept_ = false;  // before what is told now
   bool stopping_ = false;
 
   // Shared with the control thread.

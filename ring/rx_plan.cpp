@@ -6,11 +6,13 @@
 
 namespace ringback::ring {
 
-RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free) {
+RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
+               std::size_t first_size) {
   RxPlan plan;
   std::uint16_t& slot = plan.response_count;
   for (std::size_t done = 0; done < size;) {
-    const auto bytes = static_cast<std::uint16_t>(std::min(size - done, page_size));
+    const std::size_t room = done == 0 && first_size > 0 ? first_size : page_size;
+    const auto bytes = static_cast<std::uint16_t>(std::min(size - done, room));
     const RxRequest& request = free[slot];
     plan.copies[plan.copy_count++] = {request.gref, static_cast<std::uint32_t>(done), bytes, slot};
     done += bytes;

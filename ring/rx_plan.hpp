@@ -20,9 +20,12 @@ namespace ringback::ring {
 inline constexpr std::size_t max_rx_size = 65536 + 18;
 inline constexpr std::size_t max_rx_slots = (max_rx_size + page_size - 1) / page_size + 1;
 
-// Requests that a frame needs.
-constexpr Index rx_slots(std::size_t size, const net::Offload& offload) {
-  return static_cast<Index>((size + page_size - 1) / page_size) + (offload.gso != net::Gso::none);
+// Requests that a frame needs. first_size: bytes in its first slot, if it is not to be filled; a
+// frame that lies in the sender's pages can be cut where these are, and each page is one copy then.
+constexpr Index rx_slots(std::size_t size, const net::Offload& offload,
+                         std::size_t first_size = 0) {
+  const std::size_t pages = (size - first_size + page_size - 1) / page_size + (first_size > 0);
+  return static_cast<Index>(pages) + (offload.gso != net::Gso::none);
 }
 
 // Frame bytes [frame_offset, +size) go to the start of the page behind gref. response: which of the
@@ -44,8 +47,10 @@ struct RxPlan {
   void fail(const RxCopy& copy) { responses[copy.response].status = NETIF_RSP_ERROR; }
 };
 
-// free: private copies of the next requests, at least rx_slots(size, offload) of them; 0 < size <=
-// max_rx_size. The caller has already brought the frame down to what the guest negotiated.
-RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free);
+// free: private copies of the next requests, at least rx_slots(size, offload, first_size) of them,
+// which are at most max_rx_slots; 0 < size <= max_rx_size; first_size < size, and at most a page.
+// The caller has already brought the frame down to what the guest negotiated.
+RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
+               std::size_t first_size = 0);
 
 }  // namespace ringback::ring

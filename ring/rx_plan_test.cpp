@@ -40,30 +40,33 @@ TEST_CASE("a frame takes a slot for each page and one for GSO") {
 
 TEST_CASE("what a backend plans is what a frontend reads") {
   const Posted posted;
-  for (const auto& offload : {plain, verified, partial, gso4, gso6})
-    for (std::size_t size = 14; size <= max_rx_size; size += size < 20'000 ? 1 : 97) {
-      const RxPlan plan = plan_rx(size, offload, posted.requests);
-      REQUIRE(plan.response_count == rx_slots(size, offload));
-      const RxChain chain =
-          read_rx_chain(std::span(plan.responses).first(plan.response_count), posted.ids);
-      REQUIRE(chain.verdict == RxVerdict::frame);
-      REQUIRE(chain.slots == plan.response_count);
-      REQUIRE(chain.size == size);
-      REQUIRE(chain.offload == offload);
-      REQUIRE(chain.part_count == plan.copy_count);
-      std::uint32_t done = 0;
-      for (std::uint16_t i = 0; i < plan.copy_count; ++i) {
-        const RxPart& part = chain.parts[i];
-        const RxCopy& copy = plan.copies[i];
-        REQUIRE(copy.gref == posted.requests[part.slot].gref);
-        REQUIRE(copy.response == part.slot);
-        REQUIRE(copy.frame_offset == done);
-        REQUIRE(copy.size == part.size);
-        REQUIRE(part.offset == 0);
-        done += copy.size;
+  for (const std::size_t first : {0, 14, 66, 4096})
+    for (const auto& offload : {plain, verified, partial, gso4, gso6})
+      for (std::size_t size = first + 14; size <= max_rx_size; size += size < 20'000 ? 1 : 97) {
+        if (rx_slots(size, offload, first) > max_rx_slots) continue;
+        const RxPlan plan = plan_rx(size, offload, posted.requests, first);
+        REQUIRE(plan.response_count == rx_slots(size, offload, first));
+        if (first > 0) REQUIRE(plan.copies[0].size == first);
+        const RxChain chain =
+            read_rx_chain(std::span(plan.responses).first(plan.response_count), posted.ids);
+        REQUIRE(chain.verdict == RxVerdict::frame);
+        REQUIRE(chain.slots == plan.response_count);
+        REQUIRE(chain.size == size);
+        REQUIRE(chain.offload == offload);
+        REQUIRE(chain.part_count == plan.copy_count);
+        std::uint32_t done = 0;
+        for (std::uint16_t i = 0; i < plan.copy_count; ++i) {
+          const RxPart& part = chain.parts[i];
+          const RxCopy& copy = plan.copies[i];
+          REQUIRE(copy.gref == posted.requests[part.slot].gref);
+          REQUIRE(copy.response == part.slot);
+          REQUIRE(copy.frame_offset == done);
+          REQUIRE(copy.size == part.size);
+          REQUIRE(part.offset == 0);
+          done += copy.size;
+        }
+        REQUIRE(done == size);
       }
-      REQUIRE(done == size);
-    }
 }
 
 TEST_CASE("a frame looks on the wire as netif has it") {

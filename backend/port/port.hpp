@@ -8,6 +8,7 @@
 #include "backend/counters.hpp"
 #include "backend/frame.hpp"
 #include "backend/rx_sink.hpp"
+#include "backend/task.hpp"
 
 namespace ringback::backend {
 
@@ -21,12 +22,15 @@ class Port {
   virtual void send(std::span<Frame> burst, std::size_t queue, Copier& copier,
                     Counters& counters) = 0;
 
-  // For a port that is read: a descriptor per queue, edge-triggered by its worker. -1: frames come
+  // Whether every byte has to be here to be sent.
+  virtual bool wants_whole_frames() const { return false; }
+
+  // For a port that is read: a descriptor per queue. -1: frames come
   // by themselves.
   virtual int fd(std::size_t /*queue*/) const { return -1; }
-  // Moves a burst from the descriptor to the guest; true if there may be more.
-  virtual bool receive(std::size_t /*queue*/, RxSink& /*guest*/, Copier& /*copier*/) {
-    return false;
+  // Moves a burst from the descriptor to the guest.
+  virtual Read receive(std::size_t /*queue*/, RxSink& /*guest*/, Copier& /*copier*/) {
+    return Read::never;
   }
 };
 

@@ -1,7 +1,6 @@
 #include "backend/port/tap_frames.hpp"
 
-#include <sys/uio.h>
-
+#include <algorithm>
 #include <cerrno>
 
 #include "net/vnet_header.hpp"
@@ -13,23 +12,28 @@ namespace {
 
 // So many bytes at a time, so that what was copied is still in the cache when the kernel copies it.
 constexpr std::size_t cache_friendly = 256 << 10;
+// Room for the largest frame, which starts at a page, as the guest's buffers do.
+constexpr std::size_t read_stride =
+    (ring::max_rx_size + ring::page_size - 1) / ring::page_size * ring::page_size;
 
-void write_frame(int queue, Frame& frame, std::span<std::byte> rest, Counters& counters) {
-  if (frame.failed) return counters.drop(Drop::bad_grant);
-  auto header = net::to_vnet_header(frame.offload, frame.head, frame.size);
-  if (!header) return counters.drop(Drop::bad_headers);
-  const std::array<iovec, 3> parts = {iovec{&*header, sizeof *header},
-                                      iovec{frame.head.data(), frame.head.size()},
-                                      iovec{rest.data(), rest.size()}};
-  if (writev(queue, parts.data(), parts.size()) >= 0) return counters.delivered(frame.size);
+iovec part(std::span<std::byte> bytes) {
+  return {bytes.data(), bytes.size()};
+}
+
+template <typename Header>
+iovec part_of(Header& header) {
+  return {&header, sizeof header};
+}
+
+Drop reason(int error) {
   // EIO: the device is down. EINVAL: the kernel found the headers wanting. Else its queue or its
   // memory is full.
-  counters.drop(errno == EIO ? Drop::port_down : errno == EINVAL ? Drop::bad_headers : Drop::full);
+  return error == EIO ? Drop::port_down : error == EINVAL ? Drop::bad_headers : Drop::full;
 }
 
 }  // namespace
 
-void write_frames(int queue, std::span<Frame* const> frames, Copier& copier, Counters& counters) {
+void TapFrames::write(std::span<Frame* const> frames, Copier& copier, Counters& counters) const {
   const auto memory = copier.scratch();
   while (!frames.empty()) {
     std::array<std::span<std::byte>, burst_size> rests;
@@ -37,7 +41,7 @@ void write_frames(int queue, std::span<Frame* const> frames, Copier& copier, Cou
     std::size_t count = 0;
     for (; count < frames.size() && count < rests.size() && used < cache_friendly; ++count) {
       Frame& frame = *frames[count];
-      if (frame.failed) continue;
+      if (frame.failed || frame.rest.empty()) continue;
       rests[count] = memory.subspan(used, frame.size - frame.head.size());
       FrameReader reader(frame);
       reader.next(frame.head.size());
@@ -45,37 +49,71 @@ void write_frames(int queue, std::span<Frame* const> frames, Copier& copier, Cou
       used += rests[count].size();
     }
     copier.flush();
-    for (std::size_t i = 0; i < count; ++i) write_frame(queue, *frames[i], rests[i], counters);
+
+    std::array<net::VnetHeader, burst_size> headers;
+    std::array<hypervisor::Transfer, burst_size> transfers;
+    std::array<std::uint32_t, burst_size> sizes;
+    std::size_t written = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      Frame& frame = *frames[i];
+      if (frame.failed) {
+        counters.drop(Drop::bad_grant);
+        continue;
+      }
+      const auto header = net::to_vnet_header(frame.offload, frame.head, frame.size);
+      if (!header) {
+        counters.drop(Drop::bad_headers);
+        continue;
+      }
+      headers[written] = *header;
+      transfers[written].parts = {part_of(headers[written]), part(frame.head), part(rests[i])};
+      sizes[written++] = frame.size;
+    }
+    copier.io().write(queue_, {transfers.data(), written});
+    for (std::size_t i = 0; i < written; ++i) {
+      if (transfers[i].result >= 0)
+        counters.delivered(sizes[i]);
+      else
+        counters.drop(reason(-transfers[i].result));
+    }
     frames = frames.subspan(count);
   }
 }
 
-void read_frames(int queue, Copier& copier, TapBurst& burst) {
+// Reads as many frames as are likely to be there: one that isn't there costs a look.
+void TapFrames::read(Copier& copier, TapBurst& burst) {
   const auto memory = copier.scratch();
-  std::size_t used = 0;
+  const std::size_t most = std::min(memory.size() / read_stride, burst.frames.size());
+  const std::size_t count =
+      std::min({expected_, most, std::max<std::size_t>(cache_friendly / usual_size_, 1)});
+  std::array<net::VnetHeader, burst_size> headers;
+  std::array<hypervisor::Transfer, burst_size> transfers;
+  for (std::size_t i = 0; i < count; ++i)
+    transfers[i].parts = {part_of(headers[i]),
+                          part(memory.subspan(i * read_stride, ring::max_rx_size)), iovec{}};
+  copier.io().read(queue_, {transfers.data(), count});
+
   burst.count = 0;
-  burst.more = true;
-  while (burst.count < burst.frames.size() && used < cache_friendly) {
-    net::VnetHeader header;
-    const auto room = memory.subspan(used, ring::max_rx_size);
-    const std::array<iovec, 2> parts = {iovec{&header, sizeof header},
-                                        iovec{room.data(), room.size()}};
-    const auto got = readv(queue, parts.data(), parts.size());
-    if (got < static_cast<ssize_t>(sizeof header)) {
-      burst.more = false;
-      return;
-    }
-    const auto size = static_cast<std::size_t>(got) - sizeof header;
-    const auto offload = net::from_vnet_header(header);
+  std::size_t got = 0;
+  for (; got < count; ++got) {
+    const int result = transfers[got].result;
+    if (result < static_cast<int>(sizeof(net::VnetHeader))) break;
+    usual_size_ = static_cast<std::size_t>(result);
+    const std::size_t size = usual_size_ - sizeof(net::VnetHeader);
+    const auto offload = net::from_vnet_header(headers[got]);
     if (!offload || size < net::ethernet_header_size) continue;  // nothing that was asked for
     Frame& frame = burst.frames[burst.count];
     frame = {};
-    frame.head = room.first(size);
+    frame.head = memory.subspan(got * read_stride, size);
     frame.size = static_cast<std::uint32_t>(size);
     frame.offload = *offload;
     burst.list[burst.count++] = &frame;
-    used += (size + 63) & ~std::size_t{63};
   }
+  // After a single one, waiting for the next costs no more than looking for it.
+  burst.next = got == count && count > 1 ? Read::now : Read::when_readable;
+  // EBADFD: somebody removed the device.
+  if (got < count && transfers[got].result == -EBADFD) burst.next = Read::never;
+  expected_ = got == count ? 2 * count : std::max<std::size_t>(got, 1);
 }
 
 }  // namespace ringback::backend

@@ -1,4 +1,4 @@
-// Frames through one queue of a tap. Nothing is kept between two calls.
+// Frames through one queue of a tap, a burst at a time. No frame is kept between two calls.
 #pragma once
 
 #include <array>
@@ -7,20 +7,33 @@
 #include "backend/copier.hpp"
 #include "backend/counters.hpp"
 #include "backend/frame.hpp"
+#include "backend/task.hpp"
 
 namespace ringback::backend {
-
-// Writes the frames to the queue (any thread), or drops them with a reason, those that failed
-// already too. A sender's bad grant marks its frame.
-void write_frames(int queue, std::span<Frame* const> frames, Copier& copier, Counters& counters);
 
 // What was read from a queue; the bytes are in the copier's scratch memory until its next use.
 struct TapBurst {
   std::array<Frame, burst_size> frames;
   std::array<Frame*, burst_size> list;  // of the first `count`
   std::size_t count = 0;
-  bool more = true;  // false: the queue was empty, or its device has gone
+  Read next = Read::now;
 };
-void read_frames(int queue, Copier& copier, TapBurst& burst);
+
+class TapFrames {
+ public:
+  // queue: the tap queue's descriptor, which outlives this.
+  explicit TapFrames(int queue) : queue_(queue) {}
+
+  // Writes the frames to the queue (one thread at a time), or drops them with a reason, those that
+  // failed already too. A sender's bad grant marks its frame.
+  void write(std::span<Frame* const> frames, Copier& copier, Counters& counters) const;
+  // By one thread, which may be another than the writer.
+  void read(Copier& copier, TapBurst& burst);
+
+ private:
+  int queue_;
+  std::size_t expected_ = 1;      // frames
+  std::size_t usual_size_ = 256;  // of a frame, as last seen
+};
 
 }  // namespace ringback::backend

@@ -1,20 +1,22 @@
 #include "backend/port/tap_port.hpp"
 
-#include "backend/port/tap_frames.hpp"
-
 namespace ringback::backend {
+
+TapPort::TapPort(hypervisor::Tap tap) : tap_(std::move(tap)) {
+  for (std::size_t i = 0; i < tap_.queue_count(); ++i) queues_.emplace_back(tap_.queue(i));
+}
 
 void TapPort::send(std::span<Frame> burst, std::size_t queue, Copier& copier, Counters& counters) {
   std::array<Frame*, burst_size> list;
   for (std::size_t i = 0; i < burst.size(); ++i) list[i] = &burst[i];
-  write_frames(tap_.queue(queue), {list.data(), burst.size()}, copier, counters);
+  queues_[queue].write({list.data(), burst.size()}, copier, counters);
 }
 
-bool TapPort::receive(std::size_t queue, RxSink& guest, Copier& copier) {
+Read TapPort::receive(std::size_t queue, RxSink& guest, Copier& copier) {
   TapBurst burst;
-  read_frames(tap_.queue(queue), copier, burst);
+  queues_[queue].read(copier, burst);
   if (burst.count > 0) guest.deliver({burst.list.data(), burst.count}, copier);
-  return burst.more;
+  return burst.next;
 }
 
 }  // namespace ringback::backend

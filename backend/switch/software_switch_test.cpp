@@ -39,7 +39,8 @@ struct World {
   hypervisor::Simulated hypervisor;
   std::unique_ptr<hypervisor::EventChannels> events = hypervisor.event_channels(0);
   std::unique_ptr<hypervisor::GrantUser> grants = hypervisor.grant_user(0);
-  Copier copier{*grants};
+  std::unique_ptr<hypervisor::Io> io = std::move(*hypervisor::Io::open());
+  Copier copier{*grants, *io};
   int barriers = 0;
   std::shared_ptr<SoftwareSwitch> network =
       std::make_shared<SoftwareSwitch>("test", [this] { ++barriers; });

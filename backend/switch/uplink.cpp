@@ -1,21 +1,19 @@
 #include "backend/switch/uplink.hpp"
 
-#include "backend/port/tap_frames.hpp"
-
 namespace ringback::backend {
 
 bool Uplink::serve(Copier& copier) {
-  if (!readable_) return false;
+  if (read_ != Read::now) return false;
   TapBurst burst;
-  read_frames(fd(), copier, burst);
-  readable_ = burst.more;
+  frames_.read(copier, burst);
+  read_ = burst.next;
   port_.send({burst.frames.data(), burst.count}, 0, copier, from_host_);
-  return readable_;
+  return read_ == Read::now;
 }
 
 void Uplink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
-  write_frames(fd(), frames, copier, to_host_);
+  frames_.write(frames, copier, to_host_);
 }
 
 }  // namespace ringback::backend

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "backend/counters.hpp"
+#include "backend/port/tap_frames.hpp"
 #include "backend/sink.hpp"
 #include "backend/switch/software_switch.hpp"
 #include "backend/task.hpp"
@@ -16,7 +17,7 @@ namespace ringback::backend {
 class Uplink final : public Task, public Sink {
  public:
   Uplink(std::shared_ptr<SoftwareSwitch> to, hypervisor::Tap tap)
-      : tap_(std::move(tap)), port_(std::move(to)) {}
+      : tap_(std::move(tap)), frames_(tap_.queue(0)), port_(std::move(to)) {}
 
   // From its worker serving it until before that stops: the switch's frames come here. The control
   // thread.
@@ -24,7 +25,8 @@ class Uplink final : public Task, public Sink {
   void disconnect() { port_.connect({}); }
 
   bool serve(Copier& copier) override;
-  void readable() override { readable_ = true; }
+  void readable() override { read_ = Read::now; }
+  bool waits_to_read() const override { return read_ == Read::when_readable; }
   int fd() const override { return tap_.queue(0); }
   void deliver(std::span<Frame* const> frames, Copier& copier) override;
 
@@ -34,8 +36,9 @@ class Uplink final : public Task, public Sink {
 
  private:
   hypervisor::Tap tap_;
+  TapFrames frames_;
   SwitchPort port_;
-  bool readable_ = true;
+  Read read_ = Read::now;
   Counters from_host_;
   std::mutex mutex_;  // guards to_host_, one burst at a time
   Counters to_host_;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# transfer.sh BIN MTU QUEUES: random bytes over TCP, from guest to guest by the switch and from guest to host by a tap.
+# transfer.sh BIN MTU QUEUES [ringbackd options]: random bytes over TCP, from guest to guest by the switch and from guest to host by a tap.
 # RINGBACK_TRANSFER_MIB: how many (1024).
 set -euo pipefail
 here=$(dirname "$0")
@@ -7,7 +7,7 @@ here=$(dirname "$0")
 . "$here/traffic.sh"
 mtu=$2 queues=$3
 
-lab_start "$1"
+lab_start "$1" "${@:4}"
 lab_guest 1
 lab_guest 2
 lab_vif 1 0 --switch lab --mtu "$mtu" --max-queues "$queues" -- --queues "$queues"

@@ -2,6 +2,8 @@
 # boot.sh [options] SUITE: boots real Xen with dom0 in QEMU (no KVM needed), runs the script SUITE there, and exits with
 # its status; 124 if it took too long, 125 if nothing came back.
 #   --programs FOLDER   the project's programs (build/release/bin), which dom0 then has in its PATH
+#   --with PROGRAM      another one, with its libraries
+#   --words NAME=WORD.. variables for the suite
 #   --guests KIND       pv1, pv2, pvh1, ...: start with guests g1, g2, ... that are up and have no vif yet (none)
 #   --vcpus N           of dom0 (1)
 #   --timeout SECONDS   for all of it (300)
@@ -10,10 +12,12 @@
 # A machine with its guests up is saved when first made, and restored from then on: that takes two seconds.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
-programs='' guests=none vcpus=1 timeout=300 out='' cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
+programs='' with='' words='' guests=none vcpus=1 timeout=300 out='' cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
 while [[ ${1:-} == --* ]]; do
   case $1 in
     --programs) programs=$2 ;;
+    --with) with=$2 ;;
+    --words) words=$2 ;;
     --guests) guests=$2 ;;
     --vcpus) vcpus=$2 ;;
     --timeout) timeout=$2 ;;
@@ -40,7 +44,7 @@ work=$(mktemp -d "$cache/run.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 # Emulation: SMAP, rdtscp and AVX are masked, and the FPU is switched eagerly, or processes die at random.
-processor=max,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq
+processor=max,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq,-erms
 xen_words="console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=$vcpus noreboot=0 no-real-mode cpuidle=0
  spec-ctrl=no spec-ctrl=eager-fpu=yes xpti=no loglvl=warning guest_loglvl=none"
 dom0_words="console=hvc0 quiet loglevel=4 mitigations=off init_on_alloc=0 panic=1 guests=$guests"
@@ -98,15 +102,14 @@ fi
 mkdir "$work/payload" "$work/payload/bin" "$work/payload/lib"
 cp "$suite" "$work/payload/suite"
 cp -r "$here/../../packaging/scripts" "$work/payload/"
-if [[ -n $programs ]]; then
-  for program in ringbackd ringback ringback-netfront conformance udp_sweep; do
-    [[ -x $programs/$program ]] || continue
-    cp "$programs/$program" "$work/payload/bin/"
-    ldd "$programs/$program" | grep -oE '/[^ ]+\.so[^ ]*' | grep -v ld-linux | while read -r library; do
-      cp -Ln "$library" "$work/payload/lib/"
-    done
+printf 'export %s\n' "$words" >"$work/payload/words"
+for program in "$programs"/{ringbackd,ringback,ringback-netfront,conformance,udp_sweep} "$with"; do
+  [[ -f $program && -x $program ]] || continue
+  cp "$program" "$work/payload/bin/"
+  ldd "$program" | grep -oE '/[^ ]+\.so[^ ]*' | grep -v ld-linux | while read -r library; do
+    cp -Ln "$library" "$work/payload/lib/"
   done
-fi
+done
 machine "$work"
 tar -cf "$work/archive" -C "$work/payload" .
 dd if="$work/archive" of="$work/suite.disk" bs=1M seek=1 conv=notrunc status=none

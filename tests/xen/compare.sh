@@ -1,24 +1,76 @@
 #!/bin/bash
-# compare.sh PROGRAMS [FILE]: kernel netback beside ringbackd in one boot of real Xen, in turn; prints a table of medians,
-# spreads and ratios in Markdown, and writes it to FILE.
+# compare.sh PROGRAMS [FOLDER]: kernel netback, ringbackd and QEMU's xen_nic in one boot of real Xen, in turn. Prints a
+# table of medians, spreads and ratios in Markdown, and leaves it in FOLDER as xen-comparison.md, with xen-comparison.svg.
+# ROUNDS (5) and SECONDS_EACH (3) can be set.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
+programs=$1 folder=${2:-}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-"$here/boot.sh" --programs "$1" --guests pv2 --timeout 1500 --out "$out" "$here/suites/compare.sh" >&2
-table() {
-  sort -k 3,3 -k 2,2 -k 4,4n "$out/results" | awk '
+cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
+qemu=$("$here/image/xen_nic.sh" "$cache") || exit
+"$here/boot.sh" --programs "$programs" --with "$qemu" --words "ROUNDS=${ROUNDS:-5} SECONDS_EACH=${SECONDS_EACH:-3}" \
+  --guests pv2 --timeout 2400 --out "$out" "$here/suites/compare.sh" >&2
+
+# statistics: `measure backend median lowest highest ratio`, ratio to kernel netback, above 1 where better
+statistics() {
+  sort -k 3,3 -k 2,2 -k 4,4g "$out/results" | awk '
     function median(list, n, v) { n = split(list, v, " "); return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2 }
-    function cell(b, m, n, v) { n = split(values[b, m], v, " "); return n ? sprintf("%g (%g-%g)", median(values[b, m]), v[1], v[n]) : "-" }
-    function ratio(b, m, base, own) { base = median(values["netback", m]); own = median(values[b, m]); return base > 0 ? sprintf("%.2f", own / base) : "-" }
-    $4 != "failed" { values[$2, $3] = values[$2, $3] " " $4; if (!($3 in known)) { known[$3] = 1; order[++count] = $3 } }
+    $4 != "failed" { values[$3, $2] = values[$3, $2] " " $4 }
     END {
-      print "| measured | kernel netback | ringbackd, tap | ratio | ringbackd, switch | ratio |"
-      print "|---|---|---|---|---|---|"
-      for (i = 1; i <= count; ++i) {
-        m = order[i]; label = m; sub(":", ", ", label)
-        printf "| %s | %s | %s | %s | %s | %s |\n", label, cell("netback", m), cell("tap", m), ratio("tap", m), cell("switch", m), ratio("switch", m)
+      for (key in values) {
+        split(key, k, SUBSEP); n = split(values[key], v, " "); base = median(values[k[1], "netback"]); own = median(values[key])
+        lower = k[1] ~ /:(ms|dom0-CPU-s\/GB)$/
+        ratio = !(base > 0 && own > 0) ? "-" : sprintf("%.2f", lower ? base / own : own / base)
+        print k[1], k[2], own, v[1], v[n], ratio
       }
-    }'
+    }' | sort
 }
-table | tee "${2:-/dev/null}"
+statistics >"$out/statistics"
+
+table() {
+  echo "| measured | kernel netback | ringbackd, tap | times | ringbackd, switch | times | QEMU xen_nic | times |"
+  echo "|---|---|---|---|---|---|---|---|"
+  awk '
+    { cell[$1, $2] = $3 " (" $4 "-" $5 ")"; ratio[$1, $2] = $6; if (!seen[$1]++) order[++count] = $1 }
+    function column(m, b) { return ((m, b) in cell ? cell[m, b] : "-") " | " ((m, b) in ratio ? ratio[m, b] : "-") }
+    END {
+      for (i = 1; i <= count; ++i) {
+        m = order[i]; label = m; sub(":", ", ", label); gsub("-", " ", label)
+        print "| " label " | " cell[m, "netback"] " | " column(m, "tap") " | " column(m, "switch") " | " column(m, "qemu") " |"
+      }
+    }' "$out/statistics"
+}
+
+picture() {
+  local backend
+  for backend in tap switch qemu; do
+    echo "\$$backend << END"
+    awk -v backend="$backend" '
+      $2 == "netback" { order[++count] = $1 }
+      $2 == backend { ratio[$1] = $6 }
+      END { for (i = 1; i <= count; ++i) { m = order[i]; sub(":.*/.*", "", m); if (order[i] !~ /CPU/) print m, (order[i] in ratio && ratio[order[i]] != "-") ? ratio[order[i]] : "0" } }' "$out/statistics"
+    echo END
+  done
+  cat <<'PLOT'
+set terminal svg size 1000,480 font "sans,11" background "white"
+set title "Times kernel netback in the same boot (emulated Xen): above 1 is better"
+set style data histogram
+set style histogram clustered gap 1
+set style fill solid 0.9 noborder
+set grid ytics lc rgb "#dddddd"
+set yrange [0:*]
+set xtics rotate by -35 nomirror
+set key top right
+plot $tap using 2:xtic(1) title "ringbackd, tap" lc rgb "#3b6ea5", $switch using 2 title "ringbackd, switch" lc rgb "#58a55c", \
+  $qemu using 2 title "QEMU xen\\_nic" lc rgb "#c0504d", 1 with lines title "kernel netback" lc rgb "#444444" dt 2
+PLOT
+}
+
+if [[ -n $folder ]]; then
+  mkdir -p "$folder"
+  table | tee "$folder/xen-comparison.md"
+  picture | gnuplot >"$folder/xen-comparison.svg"
+else
+  table
+fi

@@ -1,23 +1,47 @@
 # shellcheck shell=bash
 # Measures, in one boot and in turn: kernel netback and a bridge, ringbackd with taps and the same bridge, ringbackd's
-# switch. Emulation makes the figures meaningless and their ratios useful. guests=pv2 timeout=1500
+# switch, and QEMU's xen_nic where that was brought along. Emulation makes the figures meaningless and their ratios useful. guests=pv2 timeout=1500
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
+. /payload/words
 rounds=${ROUNDS:-3} seconds=${SECONDS_EACH:-3}
 bridge_up xenbr0 10.0.0.1/24
 
+both_reached() { reaches 10.0.0.2 30 && reaches 10.0.0.3 30 && in_guest 10.0.0.2 'ping -q -c 1 -w 10 10.0.0.3' >/dev/null; }
+# QEMU makes the vif's keys itself.
+xen_nic() { # GUEST NUMBER
+  ip tuntap add dev "q$2" mode tap
+  ip link set "q$2" master xenbr0 up
+  xen-qemu-system-i386 -xen-domid "$(xl domid "$1")" -xen-attach -M xenpv -name "$1" -nodefaults -no-user-config -display none \
+    -monitor "unix:/tmp/monitor$2,server,nowait" -netdev "tap,id=n,ifname=q$2,script=no,downscript=no,vhost=off" \
+    -device "xen-net-device,netdev=n,idx=0,mac=00:16:3e:00:00:0$2,id=v" >>/out/qemu.log 2>&1 &
+}
+end_xen_nic() { # NUMBER
+  echo 'device_del v' | socat -t2 - "UNIX-CONNECT:/tmp/monitor$1"
+  sleep 2
+  pkill -f "/tmp/monitor$1,"
+  sleep 1
+  ip link delete "q$1"
+}
+
 attach_both() { # LIBXL'S WORDS...
   xl network-attach g1 mac=00:16:3e:00:00:01 "$@" && xl network-attach g2 mac=00:16:3e:00:00:02 "$@" &&
-    reaches 10.0.0.2 30 && reaches 10.0.0.3 30 && in_guest 10.0.0.2 'ping -q -c 1 -w 10 10.0.0.3' >/dev/null
+    both_reached
 }
 start() {
   case $1 in
     netback) modprobe xen-netback && attach_both bridge=xenbr0 script=vif-bridge ;;
     tap) daemon && attach_both bridge=xenbr0 script=vif-bridge ;;
     switch) daemon && attach_both bridge=xenbr0 script=vif-ringback ;;
+    qemu) xen_nic g1 1 && xen_nic g2 2 && both_reached ;;
   esac
 }
 stop() {
+  if [[ $1 == qemu ]]; then
+    end_xen_nic 1
+    end_xen_nic 2
+    return
+  fi
   xl network-detach g1 0
   xl network-detach g2 0
   case $1 in
@@ -57,7 +81,7 @@ measure() {
   result round-trip-guest-to-guest:ms "$(in_guest 10.0.0.2 'ping -q -f -c 500 10.0.0.3' | rtt)"
 }
 for ((round = 0; round < rounds; ++round)); do
-  for backend in netback tap switch; do
+  for backend in netback tap switch $(command -v xen-qemu-system-i386 >/dev/null && echo qemu); do
     claim "$backend: both guests are reached" start $backend
     measure | tee -a /out/results
     stop $backend >/dev/null 2>&1
