@@ -1,17 +1,17 @@
 #include "backend/daemon.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <chrono>
-#include <cstddef>
 #include <cstdlib>
+#include <filesystem>
 #include <set>
 
 #include "backend/statistics.hpp"
@@ -32,20 +32,18 @@ constexpr const char* root_token = "backend";
 constexpr int most_events = 4096;
 constexpr auto kernel_time = std::chrono::milliseconds(500);
 
-// Two daemons would take each other's vifs. A name of the kernel's (unix(7): abstract) goes with
-// its process, however that ends.
+// Two daemons would take each other's vifs. A lock goes with its process, however that ends; this
+// file is root's alone to lock. With a store of its own (the embedded hypervisor, xenstored in a
+// test) the daemon is that store's, and locks the folder of its socket.
 Result<hypervisor::Descriptor> only_one() {
   const char* store = std::getenv("XENSTORED_PATH");
-  const auto name =
-      fmt::format("ringbackd-{:016x}", std::hash<std::string>()(store != nullptr ? store : "xen"));
-  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  std::copy(name.begin(), name.end(), address.sun_path + 1);
-  hypervisor::Descriptor held(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!held) return system_failure("cannot start");
-  if (::bind(held.get(), reinterpret_cast<const sockaddr*>(&address),
-             static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())) == 0)
-    return held;
-  if (errno != EADDRINUSE) return system_failure("cannot start");
+  const std::string place = store != nullptr ? std::filesystem::path(store).parent_path().string()
+                                             : "/run/ringbackd.lock";
+  const int flags = store != nullptr ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT | O_NOFOLLOW;
+  hypervisor::Descriptor held(::open(place.c_str(), flags | O_CLOEXEC, 0600));
+  if (!held) return system_failure("cannot open " + place);
+  if (flock(held.get(), LOCK_EX | LOCK_NB) == 0) return held;
+  if (errno != EWOULDBLOCK) return system_failure("cannot lock " + place);
   return failure(EADDRINUSE,
                  "another ringbackd serves this domain's vifs already: end it first (its guests "
                  "won't notice)");

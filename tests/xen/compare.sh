@@ -20,7 +20,7 @@ statistics() {
     END {
       for (key in values) {
         split(key, k, SUBSEP); n = split(values[key], v, " "); base = median(values[k[1], "netback"]); own = median(values[key])
-        lower = k[1] ~ /:(ms|dom0-CPU-s\/GB)$/
+        lower = k[1] ~ /:(ms|.*-CPU-s\/GB)$/
         ratio = !(base > 0 && own > 0) ? "-" : sprintf("%.2f", lower ? base / own : own / base)
         print k[1], k[2], own, v[1], v[n], ratio
       }

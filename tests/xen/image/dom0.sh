@@ -10,6 +10,7 @@
 #                              there, when it may have no network; prints what the console said for so long
 #   until_true SECONDS COMMAND
 #   reaches ADDRESS [SECONDS]  by ping
+#   pids_of PROGRAM            prints them
 #   daemon [options]           starts ringbackd; its log is /out/ringbackd.log, its pid in daemon_pid
 #   end_daemon [SIGNAL]
 #   claim WORDS COMMAND        the command, run in this shell, shows it. A verdict, and the last lines that it printed
@@ -70,6 +71,7 @@ on_console() {
     sleep "$seconds"
   } | timeout $((seconds + 3)) socat -t 1 - "EXEC:xl console $1,pty,raw,echo=0" | tr -d '\r'
 }
+pids_of() { grep -lx "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3; }
 reaches() { until_true "${2:-20}" ping -q -c 1 -W 1 "$1" >/dev/null 2>&1; }
 
 daemon() {

@@ -21,21 +21,23 @@ killed_in_create() {
   wait $!
   wait "$daemon_pid"
   daemon
-  reaches 10.0.0.2 60 || true
-  before=$(xl destroy g1 >/dev/null 2>&1; sleep 2; held)
+  xl domid g1 && xl destroy g1
+  sleep 2
+  before=$(held)
 }
 claim "the daemon killed in the middle of xl create" killed_in_create
 claim "the next create works" next_works
 
-interrupted_create() {
+interrupted_create() { # SECONDS
   create g1 10.0.0.2 &
   local create=$!
-  sleep 1.5
-  pkill -INT -x xl || pkill -INT xl
-  wait $create
+  sleep "$1"
+  # shellcheck disable=SC2046 # several
+  kill -INT $(pids_of xl)
+  ! wait $create || { echo "that was too late"; return 1; }
   clean "xl create interrupted"
 }
-claim "xl create interrupted" interrupted_create
+for seconds in 0.3 0.6 0.9; do claim "xl create interrupted after $seconds s" interrupted_create $seconds; done
 claim "the next create works" next_works
 
 destroyed_in_transfer() {

@@ -15,13 +15,16 @@ xen_nic() { # GUEST NUMBER
   xen-qemu-system-i386 -xen-domid "$(xl domid "$1")" -xen-attach -M xenpv -name "$1" -nodefaults -no-user-config -display none \
     -monitor "unix:/tmp/monitor$2,server,nowait" -netdev "tap,id=n,ifname=q$2,script=no,downscript=no,vhost=off" \
     -device "xen-net-device,netdev=n,idx=0,mac=00:16:3e:00:00:0$2,id=v" >>/out/qemu.log 2>&1 &
+  backend_pids="$backend_pids $!"
 }
-end_xen_nic() { # NUMBER
-  echo 'device_del v' | socat -t2 - "UNIX-CONNECT:/tmp/monitor$1"
+end_xen_nic() {
+  local i
+  for i in 1 2; do echo 'device_del v' | socat -t2 - "UNIX-CONNECT:/tmp/monitor$i"; done
   sleep 2
-  pkill -f "/tmp/monitor$1,"
+  # shellcheck disable=SC2086 # several
+  kill $backend_pids
   sleep 1
-  ip link delete "q$1"
+  for i in 1 2; do ip link delete "q$i"; done
 }
 
 attach_both() { # LIBXL'S WORDS...
@@ -29,17 +32,17 @@ attach_both() { # LIBXL'S WORDS...
     both_reached
 }
 start() {
+  backend_pids=''
   case $1 in
     netback) modprobe xen-netback && attach_both bridge=xenbr0 script=vif-bridge ;;
-    tap) daemon && attach_both bridge=xenbr0 script=vif-bridge ;;
-    switch) daemon && attach_both bridge=xenbr0 script=vif-ringback ;;
+    tap) daemon && backend_pids=$daemon_pid && attach_both bridge=xenbr0 script=vif-bridge ;;
+    switch) daemon && backend_pids=$daemon_pid && attach_both bridge=xenbr0 script=vif-ringback ;;
     qemu) xen_nic g1 1 && xen_nic g2 2 && both_reached ;;
   esac
 }
 stop() {
   if [[ $1 == qemu ]]; then
-    end_xen_nic 1
-    end_xen_nic 2
+    end_xen_nic
     return
   fi
   xl network-detach g1 0
@@ -52,20 +55,28 @@ stop() {
 
 # All are read in dom0. CPU seconds that all of dom0 has used so far.
 dom0_time() { xl list 0 | awk 'NR == 2 { print $6 }'; }
+# CPU seconds of the backend's processes, and of kernel netback's threads (what it does in softirqs nobody counts).
+backend_time() {
+  # shellcheck disable=SC2046,SC2086 # several
+  cat /dev/null $(printf '/proc/%s/stat ' $backend_pids $(grep -l '^vif' /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3)) 2>/dev/null |
+    awk '{ sub(/.*\) /, ""); sum += $12 + $13 } END { print sum / 100 }'
+}
 mbits() { awk '/receiver/ && !/SUM/ { one = $0 } /SUM.*receiver/ { sum = $0 } END { line = sum != "" ? sum : one
   for (n = split(line, w, " "); n > 1; --n) if (w[n] ~ /bits\/sec/) { print w[n - 1]; exit } }'; }
 packets() { awk '/receiver/ { split($0, w, " "); for (i in w) if (w[i] ~ /^[0-9]+\/[0-9]+$/) { split(w[i], n, "/"); print int((n[2] - n[1]) / '"$seconds"') } }'; }
 rtt() { awk -F '[ /]+' '/^rtt|^round-trip/ { print $8 }'; }
 
 result() { printf 'RESULT %s %s %s\n' "$backend" "$1" "${2:-failed}"; }
-stream() { # NAME COMMAND...: Mbit/s, and dom0's CPU time for a gigabyte
-  local before after rate
-  before=$(dom0_time)
+stream() { # NAME COMMAND...: Mbit/s, and CPU time of dom0 and of the backend for a gigabyte
+  local before after rate backend_before backend_after
+  before=$(dom0_time) backend_before=$(backend_time)
   rate=$("${@:2}" 2>/dev/null | mbits)
-  after=$(dom0_time)
+  after=$(dom0_time) backend_after=$(backend_time)
   result "$1:Mbit/s" "$rate"
-  result "$1:dom0-CPU-s/GB" "$(awk "BEGIN { if ($rate + 0 > 0) printf \"%.2f\", ($after - $before) / ($rate * $seconds / 8000) }")"
+  result "$1:dom0-CPU-s/GB" "$(per_gigabyte "$before" "$after" "$rate")"
+  result "$1:backend-CPU-s/GB" "$(per_gigabyte "$backend_before" "$backend_after" "$rate")"
 }
+per_gigabyte() { awk "BEGIN { if (${3:-0} > 0) printf \"%.2f\", ($2 - $1) / ($3 * $seconds / 8000) }"; }
 measure() {
   stream to-guest iperf3 -f m -t "$seconds" -c 10.0.0.2
   stream from-guest iperf3 -f m -t "$seconds" -R -c 10.0.0.2
