@@ -130,17 +130,17 @@ driver_domain() {
 
 failures=0 claims=0
 claim() {
-  local words=$1 status=0 start=$EPOCHREALTIME took
+  local said=$1 status=0 start=$EPOCHREALTIME took
   shift
   "$@" >/tmp/printed 2>&1 || status=$?
   claims=$((claims + 1))
   took=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $start }")
   if ((status == 0)); then
-    echo "ok $words ($took s)"
+    echo "ok $said ($took s)"
     tail -n 2 /tmp/printed | sed 's/^/   /'
   else
     failures=$((failures + 1))
-    echo "FAILED $words ($took s, exit status $status)"
+    echo "FAILED $said ($took s, exit status $status)"
     uniq /tmp/printed | tail -n 20 | sed 's/^/   /'
   fi
 }
