@@ -68,9 +68,24 @@ Queue::~Queue() {
 bool Queue::serve(Copier& copier) {
   if (broken_ != nullptr) return false;
   // Both directions are served every time: none starves the other.
-  const bool more_tx = serve_tx(copier);
-  const bool more_rx = serve_rx(copier);
-  return broken_ == nullptr && (more_tx || more_rx);
+  const bool sent = serve_tx(copier);
+  const bool received = serve_rx(copier);
+  return broken_ == nullptr && (sent || received);
+}
+
+// Late EOI: an event channel is unmasked only when its ring is drained (XSA-332).
+bool Queue::arm() {
+  if (broken_ != nullptr) return false;
+  if (guest_sent_) {
+    if (tx_.final_check()) return true;
+    guest_sent_ = false;
+    events_.unmask(tx_channel_);
+  }
+  if (guest_posted_) {
+    guest_posted_ = false;
+    if (rx_channel_ != tx_channel_) events_.unmask(rx_channel_);
+  }
+  return read_ == Read::now && !sink_->congested();
 }
 
 bool Queue::serve_tx(Copier& copier) {
@@ -80,38 +95,26 @@ bool Queue::serve_tx(Copier& copier) {
     broken_ = "its tx ring's req_prod is further ahead than the ring is long";
     return false;
   }
-  if (*available > 0) {
-    const std::size_t count = read_burst(*available);
-    copy_heads(count, copier);
-    if (frame_count_ > 0)
-      port_.send({frames_.data(), frame_count_}, config_.index, copier, tx_counters_);
-    answer(count);
-    if (tx_.publish()) events_.notify(tx_channel_);
-    if (broken_ != nullptr) return false;
-  }
-  if (tx_.final_check()) return true;
-  guest_sent_ = false;
-  events_.unmask(tx_channel_);  // late EOI: only when the ring is drained (XSA-332)
-  return false;
+  if (*available == 0) return false;
+  const std::size_t count = read_burst(*available);
+  copy_heads(count, copier);
+  if (frame_count_ > 0)
+    port_.send({frames_.data(), frame_count_}, config_.index, copier, tx_counters_);
+  answer(count);
+  if (tx_.publish()) events_.notify(tx_channel_);
+  return broken_ == nullptr;
 }
 
 bool Queue::serve_rx(Copier& copier) {
-  // With one event channel for both, it stays masked while the tx ring is busy, so the rx ring is
-  // looked at each time.
-  const bool shared = rx_channel_ == tx_channel_;
-  if (guest_posted_ || (shared && guest_sent_)) {
-    guest_posted_ = false;
-    sink_->drain(copier);
-    if (!shared) events_.unmask(rx_channel_);
-  }
+  const bool drained = guest_posted_ && sink_->drain(copier);
   if (sink_->broken()) {
     broken_ = "its rx ring's req_prod is further ahead than the ring is long";
     return false;
   }
   // While frames wait for the guest the port keeps its own: nothing is read only to be dropped.
-  if (read_ != Read::now || sink_->congested()) return false;
+  if (read_ != Read::now || sink_->congested()) return drained;
   read_ = port_.receive(config_.index, *sink_, copier);
-  return read_ == Read::now && !sink_->congested();
+  return true;
 }
 
 // Copies the requests once, then cuts them into chains; returns how many chains.

@@ -47,8 +47,9 @@ class Queue final : public Task {
   void readable() override { read_ = Read::now; }
   bool waits_to_read() const override { return read_ == Read::when_readable; }
 
-  // False: safe to sleep, the rings are armed. Once broken() it does nothing.
+  // Once broken() they do nothing.
   bool serve(Copier& copier) override;
+  bool arm() override;
 
   // Why the guest was found to be broken or hostile.
   const char* broken() const override { return broken_; }

@@ -37,7 +37,7 @@ struct World : GuestWorld {
   void serve() {
     queue->guest_sent();
     queue->guest_posted();
-    while (queue->serve(copier)) {
+    while (queue->serve(copier) || queue->arm()) {
     }
   }
 

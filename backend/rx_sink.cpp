@@ -38,8 +38,9 @@ void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
   finish(copier);
 }
 
-void RxSink::drain(Copier& copier) {
+bool RxSink::drain(Copier& copier) {
   const std::lock_guard lock(mutex_);
+  bool any = false;
   while (!backlog_.empty()) {
     std::size_t moved = 0;
     std::array<Frame, burst_size> frames;  // outlive the copies that name them
@@ -51,9 +52,11 @@ void RxSink::drain(Copier& copier) {
       if (!place(frame, copier)) break;
     }
     finish(copier);
-    if (moved == 0) return;
+    if (moved == 0) break;
     backlog_.pop(moved);
+    any = true;
   }
+  return any;
 }
 
 bool RxSink::congested() {

@@ -36,9 +36,9 @@ class RxSink final : public Sink {
   // sender's bad grant marks its frame.
   void deliver(std::span<Frame* const> frames, Copier& copier) override;
 
-  // Moves the backlog to the ring, as far as it goes. To be called when the guest's event channel
-  // fires.
-  void drain(Copier& copier);
+  // Moves the backlog to the ring, as far as it goes; false: nothing moved. To be called when the
+  // guest's event channel fires.
+  bool drain(Copier& copier);
 
   // Frames wait for the guest: a port that can hold its own back should.
   bool congested();

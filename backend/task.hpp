@@ -11,9 +11,13 @@ enum class Read { now, when_readable, never };
 class Task {
  public:
   virtual ~Task() = default;
-  // One burst in each direction that has something. True: come back, there is more. False: it will
-  // be woken. On its worker's thread.
+  // On its worker's thread, all three. One burst in each direction that has something; false: there
+  // was nothing. Events stay off from the first one on, so it is to be called again and again until
+  // arm().
   virtual bool serve(Copier& copier) = 0;
+  // Turns events on and looks once more. True: something has come, go on serving; false: it will be
+  // woken.
+  virtual bool arm() = 0;
   // Its descriptor has something to read. Told once, until it waits for that again.
   virtual void readable() = 0;
   virtual bool waits_to_read() const = 0;

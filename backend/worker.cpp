@@ -10,6 +10,9 @@ void signal(int eventfd) {
   [[maybe_unused]] const auto written = ::write(eventfd, &one, sizeof one);
 }
 
+// So many rounds without work are a vif at rest.
+constexpr unsigned most_idle_rounds = 16;
+
 void drain(int eventfd) {
   std::uint64_t count;
   [[maybe_unused]] const auto got = ::read(eventfd, &count, sizeof count);
@@ -179,14 +182,17 @@ void Worker::collect_events() {
   }
 }
 
-// One burst of every ready task in turn: no guest can starve another.
+// One burst of every ready task in turn: no guest can starve another. While some have work the rest
+// are looked at for a while too, which is cheaper than an event; when none has, all are armed.
 void Worker::serve() {
   serving_.swap(ready_);
+  bool any = false;
   for (Task* task : serving_) {
-    const bool more = task->serve(copier_);
     State& state = tasks_[task];
     state.ready = false;
-    if (more) make_ready(*task);
+    const bool worked = task->serve(copier_);
+    state.idle = worked ? 0 : state.idle + 1;
+    any = any || worked;
     if (state.told && task->waits_to_read()) {
       state.told = false;
       io_->again(task->fd());
@@ -195,6 +201,10 @@ void Worker::serve() {
       state.reported = reports_.push({task, reason});
       if (state.reported) signal(report_fd_);
     }
+  }
+  for (Task* task : serving_) {
+    const unsigned idle = tasks_[task].idle;
+    if (idle == 0 || (any && idle < most_idle_rounds) || task->arm()) make_ready(*task);
   }
   serving_.clear();
 }

@@ -71,6 +71,7 @@ class Worker {
 
   struct State {
     bool ready = false;
+    unsigned idle = 0;  // rounds since it had work
     bool told = false;  // that it can read
     bool reported = false;
   };

@@ -31,7 +31,7 @@ struct World {
   void serve() {
     for (auto& member : members) {
       member->queue->guest_sent();
-      while (member->queue->serve(copier)) {
+      while (member->queue->serve(copier) || member->queue->arm()) {
       }
     }
   }

@@ -8,7 +8,7 @@ bool Uplink::serve(Copier& copier) {
   frames_.read(copier, burst);
   read_ = burst.next;
   port_.send({burst.frames.data(), burst.count}, 0, copier, from_host_);
-  return read_ == Read::now;
+  return true;
 }
 
 void Uplink::deliver(std::span<Frame* const> frames, Copier& copier) {

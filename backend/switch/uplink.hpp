@@ -25,6 +25,7 @@ class Uplink final : public Task, public Sink {
   void disconnect() { port_.connect({}); }
 
   bool serve(Copier& copier) override;
+  bool arm() override { return read_ == Read::now; }
   void readable() override { read_ = Read::now; }
   bool waits_to_read() const override { return read_ == Read::when_readable; }
   int fd() const override { return tap_.queue(0); }
