@@ -131,7 +131,8 @@ Result<void> Daemon::run() {
 // Takes what has happened first, then looks at each vif once, however often its guest has written.
 // What a guest writes below its state is no news.
 void Daemon::store_events() {
-  std::set<VifId> touched;
+  std::set<VifId> touched;  // by the toolstack
+  std::set<VifId> moved;    // by their guests
   bool all = false;
   for (int taken = 0; taken < most_events; ++taken) {
     const auto event = store_.next_event();
@@ -148,11 +149,29 @@ void Daemon::store_events() {
       if (id) touched.insert(*id);
       all |= !id;
     } else if (const auto id = vif_of(token); id && path.ends_with("/state")) {
-      touched.insert(*id);
+      moved.insert(*id);
     }
   }
   if (all) scan();
   for (const VifId id : touched) look_at(id);
+  for (const VifId id : moved) look_when_rested(id);
+}
+
+void Daemon::look_when_rested(VifId id) {
+  const auto found = devices_.find(id);
+  if (found == devices_.end()) return;
+  Device& device = found->second;
+  const auto left = device.backoff.left(Backoff::Clock::now());
+  if (left == Backoff::Clock::duration{}) return look_at(id);
+  if (std::exchange(device.resting, true)) return;
+  spdlog::debug("{}: looked at again in {} ms", xenstore::device_name(id),
+                std::chrono::ceil<std::chrono::milliseconds>(left).count());
+  loop_->after(left, [this, id] {
+    if (const auto rested = devices_.find(id); rested != devices_.end()) {
+      rested->second.resting = false;
+      look_when_rested(id);
+    }
+  });
 }
 
 // The whole tree, or a domain's part of it, was made or removed at once.
@@ -218,11 +237,14 @@ void Daemon::look_at(VifId id) {
     }
     if (kernel_netback_.loaded() && !is_ours(id)) return;
     left_to_kernel_.erase(id);
-    found =
-        devices_
-            .emplace(id,
-                     Device{.backend = backend, .frontend = **frontend, .handshake = {}, .vif = {}})
-            .first;
+    found = devices_
+                .emplace(id, Device{.backend = backend,
+                                    .frontend = **frontend,
+                                    .handshake = {},
+                                    .vif = {},
+                                    .backoff = {},
+                                    .resting = false})
+                .first;
     // Fires at once, so the device is looked at again with whatever happened in between.
     if (auto watched = store_.watch(found->second.frontend + "/state", path_of(id)); !watched) {
       report(id, found->second, watched.error().what);
@@ -271,7 +293,7 @@ void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
         if (connected)
           spdlog::info("{}: connected", name);
         else
-          report(id, device, connected.error().what);
+          refuse(id, device, connected.error().what);
         follow(device.handshake.connect_done(connected.has_value()));
         break;
       }
@@ -360,6 +382,12 @@ void Daemon::say(Device& device, XenbusState state) {
 }
 
 // Where an operator looks: the log, and the device's error node.
+// What the guest itself is to blame for.
+void Daemon::refuse(VifId id, Device& device, const std::string& what) {
+  report(id, device, what);
+  device.backoff.refused(Backoff::Clock::now());
+}
+
 void Daemon::report(VifId id, Device& device, const std::string& what) {
   spdlog::error("{}: {}", xenstore::device_name(id), what);
   if (const auto written = write_if_there(device, {{"error", what}}); !written)
@@ -391,7 +419,7 @@ void Daemon::worker_reports() {
     while (const auto told = worker->next_report()) {
       for (auto& [id, device] : devices_) {
         if (!device.vif || !device.vif->owns(told->task)) continue;
-        report(id, device, fmt::format("the guest broke the protocol: {}", told->reason));
+        refuse(id, device, fmt::format("the guest broke the protocol: {}", told->reason));
         act(id, device, device.handshake.condemn());
         break;
       }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "backend/backoff.hpp"
 #include "backend/kernel_netback.hpp"
 #include "backend/switch/named_switches.hpp"
 #include "backend/vif.hpp"
@@ -34,6 +35,8 @@ class Daemon {
     std::string frontend;  // FE
     xenstore::BackendHandshake handshake;
     std::unique_ptr<Vif> vif;  // from offer to forget
+    Backoff backoff;
+    bool resting = false;  // a timer looks at it when the backoff is over
   };
 
   Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store,
@@ -45,6 +48,7 @@ class Daemon {
   void scan();
   void remove_orphans();
   void look_at(xenstore::VifId id);
+  void look_when_rested(xenstore::VifId id);
   bool is_ours(xenstore::VifId id);
   Result<xenstore::BackendView> view(const Device& device);
   void act(xenstore::VifId id, Device& device, std::vector<xenstore::BackendAction> actions);
@@ -53,6 +57,7 @@ class Daemon {
   Result<void> connect(xenstore::VifId id, Device& device);
   Result<void> write_if_there(const Device& device, const xenstore::Keys& keys);
   void say(Device& device, xenstore::XenbusState state);
+  void refuse(xenstore::VifId id, Device& device, const std::string& what);
   void report(xenstore::VifId id, Device& device, const std::string& what);
   void log_statistics() const;
 
