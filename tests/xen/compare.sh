@@ -1,15 +1,20 @@
 #!/bin/bash
-# compare.sh PROGRAMS [FOLDER]: kernel netback, ringbackd and QEMU's xen_nic in one boot of real Xen, in turn. Prints a
-# table of medians, spreads and ratios in Markdown, and leaves it in FOLDER as xen-comparison.md, with xen-comparison.svg.
+# compare.sh [FOLDER]: kernel netback, ringbackd and QEMU's xen_nic in one boot of real Xen, in turn. Prints a
+# table of medians, spreads and ratios in Markdown, and puts it into FOLDER/xen-comparison.md, with xen-comparison.svg.
 # ROUNDS (5) and SECONDS_EACH (3) can be set.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
-programs=$1 folder=${2:-}
+# shellcheck source=packaging/setup.sh
+. "$here/../../packaging/setup.sh"
+folder=${1:-}
+become_root "$@"
+install_packages build lab test xen compare
+build release >&2
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
 qemu=$("$here/image/xen_nic.sh" "$cache") || exit
-"$here/boot.sh" --programs "$programs" --with "$qemu" --words "ROUNDS=${ROUNDS:-5} SECONDS_EACH=${SECONDS_EACH:-3}" \
+"$here/boot.sh" --programs "$ringback/build/release/bin" --with "$qemu" --words "ROUNDS=${ROUNDS:-5} SECONDS_EACH=${SECONDS_EACH:-3}" \
   --guests pv2 --timeout 2400 --out "$out" "$here/suites/compare.sh" >&2
 
 # statistics: `measure backend median lowest highest ratio`, ratio to kernel netback, above 1 where better
@@ -21,7 +26,7 @@ statistics() {
       for (key in values) {
         split(key, k, SUBSEP); n = split(values[key], v, " "); base = median(values[k[1], "netback"]); own = median(values[key])
         lower = k[1] ~ /:(ms|.*-CPU-s\/GB)$/
-        ratio = !(base > 0 && own > 0) ? "-" : sprintf("%.2f", lower ? base / own : own / base)
+        ratio = !(base > 0 && own > 0) ? "-" : sprintf("%.3g", lower ? base / own : own / base)
         print k[1], k[2], own, v[1], v[n], ratio
       }
     }' | sort
@@ -49,7 +54,7 @@ picture() {
     awk -v backend="$backend" '
       $2 == "netback" { order[++count] = $1 }
       $2 == backend { ratio[$1] = $6 }
-      END { for (i = 1; i <= count; ++i) { m = order[i]; sub(":.*/.*", "", m); if (order[i] !~ /CPU/) print m, (order[i] in ratio && ratio[order[i]] != "-") ? ratio[order[i]] : "0" } }' "$out/statistics"
+      END { for (i = 1; i <= count; ++i) { m = order[i]; sub(":.*", "", m); if (order[i] !~ /CPU/) print m, (order[i] in ratio && ratio[order[i]] != "-") ? ratio[order[i]] : "0" } }' "$out/statistics"
     echo END
   done
   cat <<'PLOT'
@@ -61,15 +66,18 @@ set style fill solid 0.9 noborder
 set grid ytics lc rgb "#dddddd"
 set yrange [0:*]
 set xtics rotate by -35 nomirror
-set key top right
+set key outside top center horizontal
 plot $tap using 2:xtic(1) title "ringbackd, tap" lc rgb "#3b6ea5", $switch using 2 title "ringbackd, switch" lc rgb "#58a55c", \
   $qemu using 2 title "QEMU xen\\_nic" lc rgb "#c0504d", 1 with lines title "kernel netback" lc rgb "#444444" dt 2
 PLOT
 }
 
 if [[ -n $folder ]]; then
+  page=$folder/xen-comparison.md
   mkdir -p "$folder"
-  table | tee "$folder/xen-comparison.md"
+  [[ -e $page ]] || printf '<!-- table -->\n<!-- end of table -->\n' >"$page"
+  table | tee "$out/table"
+  sed -i -e "/<!-- table -->/r $out/table" -e '/<!-- table -->/,/<!-- end of table -->/ { /^|/d }' "$page"
   picture | gnuplot >"$folder/xen-comparison.svg"
 else
   table

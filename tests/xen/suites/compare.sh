@@ -81,9 +81,9 @@ measure() {
   stream to-guest iperf3 -f m -t "$seconds" -c 10.0.0.2
   stream from-guest iperf3 -f m -t "$seconds" -R -c 10.0.0.2
   stream guest-to-guest in_guest 10.0.0.2 "iperf3 -f m -t $seconds -c 10.0.0.3"
-  stream to-guest-4 iperf3 -f m -t "$seconds" -P 4 -c 10.0.0.2
-  stream from-guest-4 iperf3 -f m -t "$seconds" -P 4 -R -c 10.0.0.2
-  stream guest-to-guest-4 in_guest 10.0.0.2 "iperf3 -f m -t $seconds -P 4 -c 10.0.0.3"
+  stream to-guest-4-streams iperf3 -f m -t "$seconds" -P 4 -c 10.0.0.2
+  stream from-guest-4-streams iperf3 -f m -t "$seconds" -P 4 -R -c 10.0.0.2
+  stream guest-to-guest-4-streams in_guest 10.0.0.2 "iperf3 -f m -t $seconds -P 4 -c 10.0.0.3"
   result udp-64-to-guest:packets/s "$(iperf3 -t "$seconds" -u -b 1G -l 64 -c 10.0.0.2 | packets)"
   result udp-64-guest-to-guest:packets/s "$(in_guest 10.0.0.2 "iperf3 -t $seconds -u -b 1G -l 64 -c 10.0.0.3" | packets)"
   result udp-1400-to-guest:packets/s "$(iperf3 -t "$seconds" -u -b 1G -l 1400 -c 10.0.0.2 | packets)"
