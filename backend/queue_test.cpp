@@ -14,6 +14,7 @@ namespace {
 // A port that keeps what it is sent.
 class RecordingPort final : public Port {
  public:
+  bool wants_whole_frames() const override { return wants_whole; }
   void send(std::span<Frame> burst, std::size_t, Copier& copier, Counters& counters) override {
     for (Frame& frame : burst) {
       if (frame.failed) continue;
@@ -25,6 +26,7 @@ class RecordingPort final : public Port {
       counters.delivered(frame.size);
     }
   }
+  bool wants_whole = false;
   std::vector<Bytes> received;
   std::vector<net::Offload> offloads;
 };
@@ -69,6 +71,55 @@ TEST_CASE("headers split over many tiny slots reach the port whole") {
   world.serve();
   REQUIRE(world.port.received.size() == 1);
   CHECK(world.port.received.front() == frame);
+}
+
+TEST_CASE("a frame that is wanted whole takes a copy for each of its pages") {
+  World world;
+  world.port.wants_whole = true;
+  const Bytes frame = test_frame(2, 1, 66 + 15 * ring::page_size + 100);
+  world.guest.send_like_linux(frame);
+  world.guest.send_like_linux(frame);
+  world.serve();
+  CHECK(world.port.received == std::vector<Bytes>{frame, frame});
+  CHECK(world.hypervisor.pieces_copied() == 2 * 17);
+}
+
+TEST_CASE("a burst of the largest frames is sent whole, wherever in its pages it lies") {
+  World world;
+  world.port.wants_whole = true;
+  for (const std::size_t piece : {4096, 4095, 3900}) {
+    const Bytes frame = test_frame(2, 1, 65535, static_cast<std::uint8_t>(piece));
+    for (int i = 0; i < 14; ++i) world.guest.send(frame, {}, piece);
+    world.serve();
+    CHECK(world.port.received == std::vector<Bytes>(14, frame));
+    world.port.received.clear();
+    world.guest.tx_responses();
+  }
+}
+
+TEST_CASE("a queue that was emptied asks for no event before it is armed") {
+  World world;
+  world.serve();
+  world.queue->guest_sent();
+  world.guest.send(test_frame(2, 1, 100));
+  while (world.queue->serve(world.copier)) {
+  }
+  CHECK_FALSE(world.guest.is_awaited());
+  while (world.queue->serve(world.copier) || world.queue->arm()) {
+  }
+  CHECK(world.guest.is_awaited());
+}
+
+TEST_CASE("what comes while a queue is armed is not lost") {
+  World world;
+  world.serve();
+  world.queue->guest_sent();
+  CHECK_FALSE(world.queue->serve(world.copier));
+  world.guest.send(test_frame(2, 1, 100));
+  CHECK(world.queue->arm());
+  CHECK(world.queue->serve(world.copier));
+  CHECK(world.port.received.size() == 1);
+  CHECK_FALSE(world.queue->arm());
 }
 
 TEST_CASE("an unreadable grant costs its own frame only and is answered with an error") {

@@ -64,6 +64,25 @@ class TestGuest {
     }
     send(pieces, offload);
   }
+  // Sends a frame as Linux does one with 66 bytes of headers: these from somewhere in a page, then
+  // whole pages.
+  void send_like_linux(const Bytes& frame) {
+    std::vector<ring::Piece> pieces;
+    std::uint16_t offset = 130;
+    for (std::size_t at = 0; at < frame.size(); offset = 0) {
+      const auto size = std::min<std::size_t>(at == 0 ? 66 : ring::page_size, frame.size() - at);
+      const auto page = next_tx_page++ % 256;
+      std::memcpy(tx_pages.page(page).data() + offset, frame.data() + at, size);
+      pieces.push_back({tx_pages.refs()[page], offset, static_cast<std::uint16_t>(size)});
+      at += size;
+    }
+    send(pieces);
+  }
+  // Whether the backend asked to be told of the next request.
+  bool is_awaited() {
+    tx.put({});
+    return tx.publish();
+  }
   void send(const std::vector<ring::Piece>& pieces, const net::Offload& offload = {}) {
     std::vector<std::uint16_t> ids;
     for (std::size_t i = 0; i <= pieces.size(); ++i) ids.push_back(next_id++);

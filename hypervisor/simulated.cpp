@@ -76,6 +76,10 @@ class SimulatedGrantUser final : public GrantUser {
   }
 
  private:
+  static std::size_t left_in_page(const std::byte* at) {
+    return page_size - reinterpret_cast<std::uintptr_t>(at) % page_size;
+  }
+
   std::int16_t run(const Copy& copy) const {
     const auto end = [&](const Copy::xengnttab_copy_ptr& side, bool grant,
                          bool write) -> std::byte* {
@@ -91,6 +95,8 @@ class SimulatedGrantUser final : public GrantUser {
     std::byte* to = end(copy.dest, to_grant, true);
     if (from == nullptr || to == nullptr) return GNTST_bad_gntref;
     std::copy_n(from, copy.len, to);
+    for (std::size_t done = 0; done < copy.len; ++world_.pieces_copied_)
+      done += std::min(left_in_page(from + done), left_in_page(to + done));
     return GNTST_okay;
   }
 

@@ -24,6 +24,8 @@ class Simulated {
   void revoke(DomainId domain, GrantRef ref) { grants_.erase({domain, ref}); }
   std::size_t grants() const { return grants_.size(); }
   std::size_t mappings() const { return mappings_; }
+  // Pieces that copies were cut into so far, so that none crosses a page on either side.
+  std::size_t pieces_copied() const { return pieces_copied_; }
   std::size_t notifications(DomainId domain, Port port) {
     return channels_[{domain, port}].notified;
   }
@@ -49,6 +51,7 @@ class Simulated {
   std::map<std::pair<DomainId, Port>, Channel> channels_;
   std::map<std::pair<DomainId, GrantRef>, Grant> grants_;
   std::size_t mappings_ = 0;
+  std::size_t pieces_copied_ = 0;
   Port next_port_ = 1;
   GrantRef next_ref_ = 8;
 };
