@@ -12,15 +12,19 @@ using net::Gso;
 
 namespace {
 
-// Where the frame's first slot is to end for the sender's pages to go to one page each; 0: that
-// would take more slots than filling them.
+// A frontend takes the first slot for the frame's headers, and Linux's netfront for granted that
+// Ethernet's are there: so much, for Ethernet, IP and TCP, is never cut.
+constexpr std::size_t least_first_slot = 54;
+
+// Where the frame's first slot is to end for the sender's pages to go to one page each. 0: the slot
+// is filled, because the frame is local, fits a page, or would take more slots.
 std::size_t first_cut(const Frame& frame) {
   if (frame.rest.empty() || frame.size <= ring::page_size) return 0;
   const std::size_t cut =
       (frame.head.size() + ring::page_size - frame.rest.front().offset) % ring::page_size;
   const bool costs =
       ring::rx_slots(frame.size, frame.offload, cut) > ring::rx_slots(frame.size, frame.offload);
-  return costs ? 0 : cut;
+  return costs || cut < least_first_slot ? 0 : cut;
 }
 
 }  // namespace

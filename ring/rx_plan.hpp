@@ -48,8 +48,9 @@ struct RxPlan {
 };
 
 // free: private copies of the next requests, at least rx_slots(size, offload, first_size) of them,
-// which are at most max_rx_slots; 0 < size <= max_rx_size; first_size < size, and at most a page.
-// The caller has already brought the frame down to what the guest negotiated.
+// which are at most max_rx_slots; 0 < size <= max_rx_size; first_size < size, and at most a page; a
+// frontend may take for granted that the first slot has the headers. The caller has already brought
+// the frame down to what the guest negotiated.
 RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
                std::size_t first_size = 0);
 

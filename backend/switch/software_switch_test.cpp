@@ -64,6 +64,20 @@ TEST_CASE("a frame goes from pages to pages by a copy for each, and one for what
   CHECK(world.hypervisor.pieces_copied() - before == 2 + 2 + 15);
 }
 
+TEST_CASE("no sender can bring it about that a receiver's first slot lacks the headers") {
+  World world;
+  auto& sender = world.guest(1);
+  const Bytes frame = test_frame(0xff, 1, ring::page_size + 1);
+  std::memcpy(sender.tx_pages.page(0).data(), frame.data(), 256);
+  std::memcpy(sender.tx_pages.page(1).data() + 255, frame.data() + 256, frame.size() - 256);
+  sender.send({{sender.tx_pages.refs()[0], 0, 256},
+               {sender.tx_pages.refs()[1], 255, static_cast<std::uint16_t>(frame.size() - 256)}});
+  world.serve();
+  REQUIRE(world.guest(2).rx.unconsumed().value() == 2);
+  CHECK(world.guest(2).rx.response().status == static_cast<std::int16_t>(ring::page_size));
+  CHECK(world.guest(2).receive().at(0).bytes == frame);
+}
+
 TEST_CASE("a broadcast reaches everybody but its sender") {
   World world;
   const Bytes frame = test_frame(0xff, 1, 100);
