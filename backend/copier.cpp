@@ -8,7 +8,7 @@ using hypervisor::LocalEnd;
 using hypervisor::make_copy;
 
 namespace {
-// Holds a burst of a ring's worth of GSO frames; larger bursts are cut.
+// For a burst from a tap; what is written to one is cut long before.
 constexpr std::size_t scratch_size = 2 << 20;
 // What a ring of one page can hold, and the space between.
 constexpr std::size_t whole_frames_size = (1 << 20) + burst_size * ring::page_size;

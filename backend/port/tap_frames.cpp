@@ -90,7 +90,7 @@ void TapFrames::read(Copier& copier, TapBurst& burst) {
   const auto memory = copier.scratch();
   const std::size_t most = std::min(memory.size() / read_stride, burst.frames.size());
   const std::size_t count =
-      std::min({expected_, most, std::max<std::size_t>(cache_friendly / usual_size_, 1)});
+      std::min({to_try_, most, std::max<std::size_t>(cache_friendly / last_size_, 1)});
   std::array<net::VnetHeader, burst_size> headers;
   std::array<hypervisor::Transfer, burst_size> transfers;
   for (std::size_t i = 0; i < count; ++i)
@@ -100,25 +100,28 @@ void TapFrames::read(Copier& copier, TapBurst& burst) {
 
   burst.count = 0;
   std::size_t got = 0;
-  for (; got < count; ++got) {
-    const int result = transfers[got].result;
-    if (result < static_cast<int>(sizeof(net::VnetHeader))) break;
-    usual_size_ = static_cast<std::size_t>(result);
-    const std::size_t size = usual_size_ - sizeof(net::VnetHeader);
-    const auto offload = net::from_vnet_header(headers[got]);
+  bool gone = false;
+  // Not only up to the first that found nothing: a frame may have come between two reads.
+  for (std::size_t i = 0; i < count; ++i) {
+    const int result = transfers[i].result;
+    gone = gone || result == -EBADFD;  // somebody removed the device
+    if (result < static_cast<int>(sizeof(net::VnetHeader))) continue;
+    ++got;
+    last_size_ = static_cast<std::size_t>(result);
+    const std::size_t size = last_size_ - sizeof(net::VnetHeader);
+    const auto offload = net::from_vnet_header(headers[i]);
     if (!offload || size < net::ethernet_header_size) continue;  // nothing that was asked for
     Frame& frame = burst.frames[burst.count];
     frame = {};
-    frame.head = memory.subspan(got * read_stride, size);
+    frame.head = memory.subspan(i * read_stride, size);
     frame.size = static_cast<std::uint32_t>(size);
     frame.offload = *offload;
     burst.list[burst.count++] = &frame;
   }
   // After a single one, waiting for the next costs no more than looking for it.
   burst.next = got == count && count > 1 ? Read::now : Read::when_readable;
-  // EBADFD: somebody removed the device.
-  if (got < count && transfers[got].result == -EBADFD) burst.next = Read::never;
-  expected_ = got == count ? 2 * count : std::max<std::size_t>(got, 1);
+  if (gone) burst.next = Read::never;
+  to_try_ = got == count ? 2 * count : std::max<std::size_t>(got, 1);
 }
 
 }  // namespace ringback::backend

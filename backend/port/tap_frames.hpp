@@ -32,8 +32,8 @@ class TapFrames {
 
  private:
   int queue_;
-  std::size_t expected_ = 1;      // frames
-  std::size_t usual_size_ = 256;  // of a frame, as last seen
+  std::size_t to_try_ = 1;       // so many reads, as frames have come lately
+  std::size_t last_size_ = 256;  // of the last frame, with its vnet header
 };
 
 }  // namespace ringback::backend
