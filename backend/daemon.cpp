@@ -131,8 +131,7 @@ Result<void> Daemon::run() {
 // Takes what has happened first, then looks at each vif once, however often its guest has written.
 // What a guest writes below its state is no news.
 void Daemon::store_events() {
-  std::set<VifId> touched;  // by the toolstack
-  std::set<VifId> moved;    // by their guests
+  std::set<VifId> touched;
   bool all = false;
   for (int taken = 0; taken < most_events; ++taken) {
     const auto event = store_.next_event();
@@ -149,29 +148,11 @@ void Daemon::store_events() {
       if (id) touched.insert(*id);
       all |= !id;
     } else if (const auto id = vif_of(token); id && path.ends_with("/state")) {
-      moved.insert(*id);
+      touched.insert(*id);
     }
   }
   if (all) scan();
   for (const VifId id : touched) look_at(id);
-  for (const VifId id : moved) look_when_rested(id);
-}
-
-void Daemon::look_when_rested(VifId id) {
-  const auto found = devices_.find(id);
-  if (found == devices_.end()) return;
-  Device& device = found->second;
-  const auto left = device.backoff.left(Backoff::Clock::now());
-  if (left == Backoff::Clock::duration{}) return look_at(id);
-  if (std::exchange(device.resting, true)) return;
-  spdlog::debug("{}: looked at again in {} ms", xenstore::device_name(id),
-                std::chrono::ceil<std::chrono::milliseconds>(left).count());
-  loop_->after(left, [this, id] {
-    if (const auto rested = devices_.find(id); rested != devices_.end()) {
-      rested->second.resting = false;
-      look_when_rested(id);
-    }
-  });
 }
 
 // The whole tree, or a domain's part of it, was made or removed at once.
@@ -242,6 +223,7 @@ void Daemon::look_at(VifId id) {
                                     .frontend = **frontend,
                                     .handshake = {},
                                     .vif = {},
+                                    .frontend_state = {},
                                     .backoff = {},
                                     .resting = false})
                 .first;
@@ -253,13 +235,33 @@ void Daemon::look_at(VifId id) {
     }
   }
   Device& device = found->second;
-  const auto seen = view(device);
+  auto seen = view(device);
   if (!seen) return spdlog::error("{}: {}", xenstore::device_name(id), seen.error().what);
+  rest(id, device, *seen);
   act(id, device, device.handshake.see(*seen));
   if (device.handshake.state() == xenstore::BackendHandshake::State::gone) {
     store_.unwatch(device.frontend + "/state", path_of(id));
     devices_.erase(found);
   }
+}
+
+// A guest that was refused again and again is seen as it was, until its backoff is over. What the
+// toolstack does is seen at once.
+void Daemon::rest(VifId id, Device& device, BackendView& seen) {
+  const auto left = device.backoff.left(Backoff::Clock::now());
+  if (left == Backoff::Clock::duration{} || !seen.frontend_exists) {
+    device.frontend_state = seen.frontend_state;
+    return;
+  }
+  if (seen.frontend_state == device.frontend_state) return;
+  seen.frontend_state = device.frontend_state;
+  if (std::exchange(device.resting, true)) return;
+  loop_->after(left, [this, id] {
+    const auto rested = devices_.find(id);
+    if (rested == devices_.end()) return;
+    rested->second.resting = false;
+    look_at(id);
+  });
 }
 
 // The kernel hears of a new vif when we do: it is given time to take it.
@@ -381,13 +383,13 @@ void Daemon::say(Device& device, XenbusState state) {
     spdlog::error("{}", said.error().what);
 }
 
-// Where an operator looks: the log, and the device's error node.
 // What the guest itself is to blame for.
 void Daemon::refuse(VifId id, Device& device, const std::string& what) {
   report(id, device, what);
   device.backoff.refused(Backoff::Clock::now());
 }
 
+// Where an operator looks: the log, and the device's error node.
 void Daemon::report(VifId id, Device& device, const std::string& what) {
   spdlog::error("{}: {}", xenstore::device_name(id), what);
   if (const auto written = write_if_there(device, {{"error", what}}); !written)

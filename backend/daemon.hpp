@@ -34,7 +34,8 @@ class Daemon {
     std::string backend;   // BE
     std::string frontend;  // FE
     xenstore::BackendHandshake handshake;
-    std::unique_ptr<Vif> vif;  // from offer to forget
+    std::unique_ptr<Vif> vif;              // from offer to forget
+    xenstore::XenbusState frontend_state;  // as last seen
     Backoff backoff;
     bool resting = false;  // a timer looks at it when the backoff is over
   };
@@ -48,7 +49,7 @@ class Daemon {
   void scan();
   void remove_orphans();
   void look_at(xenstore::VifId id);
-  void look_when_rested(xenstore::VifId id);
+  void rest(xenstore::VifId id, Device& device, xenstore::BackendView& seen);
   bool is_ours(xenstore::VifId id);
   Result<xenstore::BackendView> view(const Device& device);
   void act(xenstore::VifId id, Device& device, std::vector<xenstore::BackendAction> actions);
