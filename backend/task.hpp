@@ -11,7 +11,7 @@ enum class Read { now, when_readable, never };
 class Task {
  public:
   virtual ~Task() = default;
-  // On its worker's thread, all three. One burst in each direction that has something; false: there
+  // All on its worker's thread. One burst in each direction that has something; false: there
   // was nothing. Events stay off from the first one on, so it is to be called again and again until
   // arm().
   virtual bool serve(Copier& copier) = 0;

@@ -10,7 +10,8 @@ void signal(int eventfd) {
   [[maybe_unused]] const auto written = ::write(eventfd, &one, sizeof one);
 }
 
-// So many rounds without work are a vif at rest.
+// For so many rounds a task without work is looked at, as long as others have some; then it is
+// armed.
 constexpr unsigned most_idle_rounds = 16;
 
 void drain(int eventfd) {

@@ -72,7 +72,8 @@ class Worker {
   struct State {
     bool ready = false;
     unsigned idle = 0;  // rounds since it had work
-    bool told = false;  // that it can read
+    bool told =
+        false;  // its descriptor was readable, and is not watched until it waits for it again
     bool reported = false;
   };
 
@@ -89,7 +90,7 @@ class Worker {
   std::unordered_map<hypervisor::Port, Queue*> by_channel_;
   std::vector<Task*> ready_;
   std::vector<Task*> serving_;
-  bool slept_ = false;  // before what is told now
+  bool slept_ = false;  // what io_ tells now ended a sleep
   bool stopping_ = false;
 
   // Shared with the control thread.

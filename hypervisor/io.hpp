@@ -29,20 +29,22 @@ class Io {
   // again().
   enum class Trigger { always, once };
 
-  // For one thread, from the first call of anything but watch() on. best: io_uring, or epoll where
-  // that is not to be had.
+  // Any thread may open it and begin to watch; all the rest is for one thread. best: io_uring, or
+  // epoll where that is not to be had.
   static Result<std::unique_ptr<Io>> open(Kind kind = Kind::best);
   virtual ~Io() = default;
 
   // readable: called by wait(), on its thread; may watch and unwatch others. At most once per fd.
   virtual Result<void> watch(int fd, Trigger trigger, std::function<void()> readable) = 0;
+  // For `once`, after it was told.
   virtual void again(int fd) = 0;
   // To be called before fd is closed.
   virtual void unwatch(int fd) = 0;
   // Tells whoever has something to read. block: waits until somebody has.
   virtual Result<void> wait(bool block) = 0;
 
-  // As readv and writev on a non-blocking descriptor would do, one transfer after the other.
+  // As readv and writev on a non-blocking descriptor would do, one transfer after the other. A read
+  // that found nothing (-EAGAIN) may be followed by one that did.
   virtual void read(int fd, std::span<Transfer> transfers) = 0;
   virtual void write(int fd, std::span<Transfer> transfers) = 0;
 

@@ -13,7 +13,23 @@ namespace ringback::hypervisor {
 namespace {
 
 constexpr unsigned queue_size = 256;
-constexpr unsigned completion_size = 4096;  // what finds no room waits in the kernel
+// Completions that find no room wait in the kernel.
+constexpr unsigned completion_size = 4096;
+
+// liburing 2.3 declares io_uring_enable_rings() and does not have it.
+bool enable(const io_uring& ring) {
+  return syscall(SYS_io_uring_register, ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) ==
+         0;
+}
+
+// A policy may allow rings, but not this.
+bool rings_can_be_enabled() {
+  io_uring ring{};
+  if (io_uring_queue_init(1, &ring, IORING_SETUP_R_DISABLED) != 0) return false;
+  const bool enabled = enable(ring);
+  io_uring_queue_exit(&ring);
+  return enabled;
+}
 
 // Every call is over when it returns; only polls stay with the kernel.
 class UringIo final : public Io {
@@ -39,6 +55,7 @@ class UringIo final : public Io {
   }
 
   Result<void> watch(int fd, Trigger trigger, std::function<void()> readable) override {
+    if (watched_.contains(fd)) return failure(EEXIST, "a descriptor is watched already");
     auto watched = std::make_shared<Watched>(fd, trigger, std::move(readable));
     arm(*watched);
     watched_[fd] = std::move(watched);
@@ -61,12 +78,16 @@ class UringIo final : public Io {
   }
 
   void again(int fd) override {
-    if (const auto found = watched_.find(fd); found != watched_.end()) arm(*found->second);
+    if (const auto found = watched_.find(fd); found != watched_.end() && !found->second->armed)
+      arm(*found->second);
   }
 
   Result<void> wait(bool block) override {
-    for (Watched* watched : rearm_) arm(*watched);
-    rearm_.clear();
+    while (!rearm_.empty()) {
+      Watched* watched = rearm_.back();
+      rearm_.pop_back();
+      arm(*watched);
+    }
     reap();
     if (block && ready_.empty())
       enter(1);
@@ -121,12 +142,12 @@ class UringIo final : public Io {
 
   // In one system call. What needs no waiting, like a write to a tap, is over when it is submitted.
   void carry_out(decltype(io_uring_prep_readv2)* how, int fd, std::span<Transfer> transfers) {
+    moving_ = transfers.size();
     for (Transfer& transfer : transfers) {
       io_uring_sqe* entry = next_entry();
       how(entry, fd, transfer.parts.data(), Transfer::part_count, 0, nowait_ ? RWF_NOWAIT : 0);
       io_uring_sqe_set_data64(entry, to_data(transfer));
     }
-    moving_ = transfers.size();
     while (moving_ > 0) enter(static_cast<unsigned>(moving_));
     if (nowait_ && !transfers.empty() && transfers.front().result == -EOPNOTSUPP) {
       nowait_ = false;
@@ -145,8 +166,7 @@ class UringIo final : public Io {
   // memory, or completions to get rid of, or there was a signal.
   void enter(unsigned completions) {
     if (!enabled_) {
-      // liburing 2.3 declares io_uring_enable_rings() and does not have it.
-      syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+      enable(ring_);
       enabled_ = true;
     }
     if (completions > 0)
@@ -182,7 +202,8 @@ class UringIo final : public Io {
     }
     auto& watched = *reinterpret_cast<Watched*>(completion.user_data);
     watched.armed = false;
-    if (!watched.wanted || completion.res < 0) return;
+    if (!watched.wanted) return;
+    // A poll that failed is told too: who reads then sees why.
     if (watched.trigger == Trigger::always) rearm_.push_back(&watched);
     ready_.push_back(watched_[watched.fd]);
   }
@@ -210,6 +231,7 @@ Result<std::unique_ptr<Io>> open_uring_io() {
         IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, 0U}) {
     auto io = std::make_unique<UringIo>();
     code = io->make(flags);
+    if (code == 0 && !rings_can_be_enabled()) code = EPERM;
     if (code == 0) return io;
     if (code != EINVAL) break;
   }

@@ -6,6 +6,7 @@ cache=$1/xen-nic
 program=$cache/usr/libexec/xen-qemu-system-i386
 if [[ ! -x $program ]]; then
   mkdir -p "$cache"/apt/{lists/partial,cache/archives/partial}
+  # shellcheck disable=SC2016 # apt's own word
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
   cat >"$cache/apt/sources" <<END
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main
