@@ -195,12 +195,12 @@ class UringIo final : public Io {
   void take(const io_uring_cqe& completion) {
     if (completion.user_data == 0) return;
     if ((completion.user_data & 1) != 0) {
-      reinterpret_cast<Transfer*>(completion.user_data & ~std::uint64_t{1})->result =
-          completion.res;
+      auto* tagged = static_cast<std::byte*>(io_uring_cqe_get_data(&completion));
+      reinterpret_cast<Transfer*>(tagged - 1)->result = completion.res;
       --moving_;
       return;
     }
-    auto& watched = *reinterpret_cast<Watched*>(completion.user_data);
+    auto& watched = *static_cast<Watched*>(io_uring_cqe_get_data(&completion));
     watched.armed = false;
     if (!watched.wanted) return;
     // A poll that failed is told too: who reads then sees why.
