@@ -37,11 +37,12 @@ constexpr auto kernel_time = std::chrono::milliseconds(500);
 // test) the daemon is that store's, and locks the folder of its socket.
 Result<hypervisor::Descriptor> only_one() {
   const char* store = std::getenv("XENSTORED_PATH");
-  const std::string place = store != nullptr ? std::filesystem::path(store).parent_path().string()
-                                             : "/run/ringbackd.lock";
+  const std::string place = store != nullptr
+                                ? std::filesystem::absolute(store).parent_path().string()
+                                : "/run/ringbackd.lock";
   const int flags = store != nullptr ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT | O_NOFOLLOW;
   hypervisor::Descriptor held(::open(place.c_str(), flags | O_CLOEXEC, 0600));
-  if (!held) return system_failure("cannot open " + place);
+  if (!held) return system_failure(fmt::format("cannot open {} (is this run as root?)", place));
   if (flock(held.get(), LOCK_EX | LOCK_NB) == 0) return held;
   if (errno != EWOULDBLOCK) return system_failure("cannot lock " + place);
   return failure(EADDRINUSE,

@@ -166,8 +166,7 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     if (size < chain.size && phase + chain.size <= whole.size()) {
       size = chain.size;
       frame.head = whole.subspan(phase, size);
-      const auto used = (phase + size + ring::page_size - 1) / ring::page_size * ring::page_size;
-      whole = whole.subspan(std::min(used, whole.size()));
+      whole = whole.subspan(std::min(hypervisor::whole_pages(phase + size), whole.size()));
     }
     copier.to_local(reader, frame, frame.head.data(), size);
     ++frame_count_;

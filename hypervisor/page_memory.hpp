@@ -10,6 +10,11 @@
 
 namespace ringback::hypervisor {
 
+// So many bytes, rounded up to whole pages.
+constexpr std::size_t whole_pages(std::size_t size) {
+  return (size + page_size - 1) / page_size * page_size;
+}
+
 class PageMemory {
  public:
   explicit PageMemory(std::size_t size)
@@ -17,7 +22,7 @@ class PageMemory {
   std::span<std::byte> span() const { return {bytes_.get(), size_}; }
 
  private:
-  static constexpr std::align_val_t alignment{4096};
+  static constexpr std::align_val_t alignment{page_size};
   struct Free {
     void operator()(std::byte* bytes) const { ::operator delete[](bytes, alignment); }
   };

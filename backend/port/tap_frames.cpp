@@ -10,14 +10,10 @@
 namespace ringback::backend {
 namespace {
 
-constexpr std::size_t to_page(std::size_t size) {
-  return (size + ring::page_size - 1) / ring::page_size * ring::page_size;
-}
-
 // So many bytes at a time, so that what was copied is still in the cache when the kernel copies it.
 constexpr std::size_t cache_friendly = 256 << 10;
 // Room for the largest frame, which starts at a page, as the guest's buffers do.
-constexpr std::size_t read_stride = to_page(ring::max_rx_size);
+constexpr std::size_t read_stride = hypervisor::whole_pages(ring::max_rx_size);
 
 iovec part(std::span<std::byte> bytes) {
   return {bytes.data(), bytes.size()};
@@ -46,7 +42,7 @@ void TapFrames::write(std::span<Frame* const> frames, Copier& copier, Counters& 
       Frame& frame = *frames[count];
       if (frame.failed || frame.rest.empty()) continue;
       // With its pages where they are at the sender's: a copy that crosses one is two.
-      const std::size_t start = to_page(used) + frame.rest.front().offset;
+      const std::size_t start = hypervisor::whole_pages(used) + frame.rest.front().offset;
       rests[count] = memory.subspan(start, frame.size - frame.head.size());
       FrameReader reader(frame);
       reader.next(frame.head.size());
