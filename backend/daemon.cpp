@@ -16,14 +16,11 @@
 
 #include "backend/statistics.hpp"
 #include "backend/vif_path.hpp"
-#include "xenstore/key_reader.hpp"
 
 namespace ringback::backend {
 
-using xenstore::BackendAction;
-using xenstore::BackendView;
+using hypervisor::EventLoop;
 using xenstore::VifId;
-using xenstore::XenbusState;
 
 namespace {
 // The token of the watch on all vifs; a vif's own is its path.
@@ -49,14 +46,10 @@ Result<hypervisor::Descriptor> only_one() {
                  "another ringbackd serves this domain's vifs already: end it first (its guests "
                  "won't notice)");
 }
-
-std::string state_text(XenbusState state) {
-  return std::to_string(static_cast<int>(state));
-}
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers, hypervisor::Io::Kind io) {
-  auto loop = hypervisor::EventLoop::open();
+  auto loop = EventLoop::open();
   if (!loop) return tl::unexpected(loop.error());
   auto store = xenstore::Store::open();
   if (!store) return tl::unexpected(store.error());
@@ -190,28 +183,10 @@ void Daemon::remove_orphans() {
   }
 }
 
-Result<BackendView> Daemon::view(const Device& device) {
-  BackendView seen;
-  const auto read = [this](const std::string& path) { return store_.read(path); };
-  const auto backend_state = read(device.backend + "/state");
-  const auto online = read(device.backend + "/online");
-  const auto hotplug = read(device.backend + "/hotplug-status");
-  const auto frontend_state = read(device.frontend + "/state");
-  for (const auto* value : {&backend_state, &online, &hotplug, &frontend_state})
-    if (!*value) return tl::unexpected(value->error());
-  seen.backend_exists = backend_state->has_value();
-  seen.frontend_exists = frontend_state->has_value();
-  seen.backend_state = xenstore::parse_xenbus_state(*backend_state);
-  seen.frontend_state = xenstore::parse_xenbus_state(*frontend_state);
-  seen.online = *online != "0";
-  seen.hotplug_connected = *hotplug == "connected";
-  return seen;
-}
-
 void Daemon::look_at(VifId id) {
-  const std::string backend = xenstore::backend_path(own_, id);
   auto found = devices_.find(id);
   if (found == devices_.end()) {
+    const std::string backend = xenstore::backend_path(own_, id);
     const auto frontend = store_.read(backend + "/frontend");
     if (!frontend || !*frontend) {  // not there, or not yet complete
       left_to_kernel_.erase(id);
@@ -219,50 +194,26 @@ void Daemon::look_at(VifId id) {
     }
     if (kernel_netback_.loaded() && !is_ours(id)) return;
     left_to_kernel_.erase(id);
-    found = devices_
-                .emplace(id, Device{.backend = backend,
-                                    .frontend = **frontend,
-                                    .handshake = {},
-                                    .vif = {},
-                                    .frontend_state = {},
-                                    .backoff = {},
-                                    .resting = false})
-                .first;
+    found = devices_.try_emplace(id, shared_, id, backend, **frontend).first;
     // Fires at once, so the device is looked at again with whatever happened in between.
-    if (auto watched = store_.watch(found->second.frontend + "/state", path_of(id)); !watched) {
-      report(id, found->second, watched.error().what);
+    if (auto watched = store_.watch(found->second.frontend() + "/state", path_of(id)); !watched) {
+      found->second.report(watched.error().what);
       devices_.erase(found);  // looked at again when the toolstack next touches it
       return;
     }
   }
   Device& device = found->second;
-  auto seen = view(device);
-  if (!seen) return spdlog::error("{}: {}", xenstore::device_name(id), seen.error().what);
-  rest(id, device, *seen);
-  act(id, device, device.handshake.see(*seen));
-  if (device.handshake.state() == xenstore::BackendHandshake::State::gone) {
-    store_.unwatch(device.frontend + "/state", path_of(id));
+  const auto wait = device.look();
+  if (wait != EventLoop::Clock::duration{} && waiting_.insert(id).second) {
+    loop_->after(wait, [this, id] {
+      waiting_.erase(id);
+      look_at(id);
+    });
+  }
+  if (device.gone()) {
+    store_.unwatch(device.frontend() + "/state", path_of(id));
     devices_.erase(found);
   }
-}
-
-// A guest that was refused again and again is seen as it was, until its backoff is over. What the
-// toolstack does is seen at once.
-void Daemon::rest(VifId id, Device& device, BackendView& seen) {
-  const auto left = device.backoff.left(Backoff::Clock::now());
-  if (left == Backoff::Clock::duration{} || !seen.frontend_exists) {
-    device.frontend_state = seen.frontend_state;
-    return;
-  }
-  if (seen.frontend_state == device.frontend_state) return;
-  seen.frontend_state = device.frontend_state;
-  if (std::exchange(device.resting, true)) return;
-  loop_->after(left, [this, id] {
-    const auto rested = devices_.find(id);
-    if (rested == devices_.end()) return;
-    rested->second.resting = false;
-    look_at(id);
-  });
 }
 
 // The kernel hears of a new vif when we do: it is given time to take it.
@@ -277,153 +228,14 @@ bool Daemon::is_ours(VifId id) {
   return false;
 }
 
-void Daemon::act(VifId id, Device& device, std::vector<BackendAction> actions) {
-  const std::string name = xenstore::device_name(id);
-  for (std::size_t i = 0; i < actions.size(); ++i) {
-    const auto follow = [&](std::vector<BackendAction> more) {
-      actions.insert(actions.end(), more.begin(), more.end());
-    };
-    switch (actions[i]) {
-      case BackendAction::offer:
-        if (auto offered = offer(id, device); !offered) {
-          report(id, device, offered.error().what);
-          actions.resize(i + 1);  // what was to come stood on the offer
-          follow(device.handshake.condemn());
-        }
-        break;
-      case BackendAction::connect: {
-        const auto connected = connect(id, device);
-        if (connected)
-          spdlog::info("{}: connected", name);
-        else
-          refuse(id, device, connected.error().what);
-        follow(device.handshake.connect_done(connected.has_value()));
-        break;
-      }
-      case BackendAction::announce:
-        if (device.vif) device.vif->set_carrier(true);
-        // What an earlier attempt met with is over.
-        if (const auto removed = store_.remove(device.backend + "/error"); !removed)
-          spdlog::error("{}", removed.error().what);
-        say(device, XenbusState::connected);
-        break;
-      case BackendAction::disconnect:
-        if (device.vif && device.vif->connected()) {
-          device.vif->set_carrier(false);
-          device.vif->disconnect();
-          spdlog::info("{}: disconnected; {}", name, summary(device.vif->statistics()));
-        }
-        break;
-      case BackendAction::say_closing:
-        say(device, XenbusState::closing);
-        break;
-      case BackendAction::say_closed:
-        say(device, XenbusState::closed);
-        break;
-      case BackendAction::forget:
-        if (device.vif)
-          device.vif->give_up_tap();
-        else
-          remove_orphans();
-        device.vif.reset();
-        switches_.drop_empty();
-        spdlog::info("{}: gone", name);
-        break;
-    }
-  }
-}
-
-// The vif and its port, made from what the toolstack wrote; kept while that stays the same.
-Result<void> Daemon::prepare(VifId id, Device& device) {
-  auto keys = xenstore::read_directory(store_, device.backend);
-  if (!keys) return tl::unexpected(keys.error());
-  auto config = xenstore::parse_vif_config(id, *keys);
-  if (!config) return tl::unexpected(config.error());
-  config->hotplug_status.clear();  // no part of what the vif is
-  if (device.vif && device.vif->config() == *config) return {};
-  if (device.vif) device.vif->give_up_tap();
-  device.vif.reset();  // its tap's name is free again
-  auto vif = std::make_unique<Vif>(*config, workers_);
-  if (config->port == xenstore::PortKind::software_switch) {
-    vif->join(switches_.get(config->switch_name));
-  } else if (auto made = vif->make_tap(links_); !made) {
-    return made;
-  }
-  device.vif = std::move(vif);
-  switches_.drop_empty();  // it may have been on another one
-  return {};
-}
-
-Result<void> Daemon::offer(VifId id, Device& device) {
-  // The network device is there before InitWait is: the toolstack runs its script on it then (note
-  // 31).
-  if (auto prepared = prepare(id, device); !prepared) return prepared;
-  const auto& config = device.vif->config();
-  xenstore::BackendFeatures features;
-  features.max_queues = config.max_queues;
-  spdlog::info(
-      "{}: offered to domain {}, {}", xenstore::device_name(id), id.domain,
-      config.port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config.switch_name);
-  auto keys = print(features);
-  keys["state"] = state_text(XenbusState::init_wait);
-  return write_if_there(device, keys);
-}
-
-Result<void> Daemon::connect(VifId id, Device& device) {
-  // A daemon before this one may have made the offer.
-  if (auto prepared = prepare(id, device); !prepared) return prepared;
-  auto keys = xenstore::read_directory(store_, device.frontend);
-  if (!keys) return tl::unexpected(keys.error());
-  auto frontend = xenstore::parse_frontend_keys(*keys, device.vif->config().max_queues);
-  if (!frontend) return tl::unexpected(frontend.error());
-  return device.vif->connect(*frontend);
-}
-
-void Daemon::say(Device& device, XenbusState state) {
-  if (const auto said = write_if_there(device, {{"state", state_text(state)}}); !said)
-    spdlog::error("{}", said.error().what);
-}
-
-// What the guest itself is to blame for.
-void Daemon::refuse(VifId id, Device& device, const std::string& what) {
-  report(id, device, what);
-  device.backoff.refused(Backoff::Clock::now());
-}
-
-// Where an operator looks: the log, and the device's error node.
-void Daemon::report(VifId id, Device& device, const std::string& what) {
-  spdlog::error("{}: {}", xenstore::device_name(id), what);
-  if (const auto written = write_if_there(device, {{"error", what}}); !written)
-    spdlog::error("{}", written.error().what);
-}
-
-// Writes keys below BE, all or none, unless the device has vanished: it is never made again (note
-// 35).
-Result<void> Daemon::write_if_there(const Device& device, const xenstore::Keys& keys) {
-  return store_.transact([&](xenstore::Transaction& transaction) -> Result<void> {
-    auto exists = transaction.read(device.backend + "/state");
-    if (!exists) return tl::unexpected(exists.error());
-    if (!*exists) return {};
-    for (const auto& [key, value] : keys) {
-      const std::string path = device.backend + "/" + key;
-      auto present = transaction.read(path);
-      if (!present) return tl::unexpected(present.error());
-      if (*present == value) continue;  // who watches it is not disturbed: a restart is unnoticed
-      if (auto written = transaction.write(path, value); !written) return written;
-    }
-    return {};
-  });
-}
-
 void Daemon::worker_reports() {
   std::uint64_t count;
   [[maybe_unused]] const auto got = ::read(reports_.get(), &count, sizeof count);
   for (const auto& worker : workers_) {
     while (const auto told = worker->next_report()) {
       for (auto& [id, device] : devices_) {
-        if (!device.vif || !device.vif->owns(told->task)) continue;
-        refuse(id, device, fmt::format("the guest broke the protocol: {}", told->reason));
-        act(id, device, device.handshake.condemn());
+        if (device.vif() == nullptr || !device.vif()->owns(told->task)) continue;
+        device.broke_protocol(told->reason);
         break;
       }
     }
@@ -432,9 +244,9 @@ void Daemon::worker_reports() {
 
 void Daemon::log_statistics() const {
   for (const auto& [id, device] : devices_) {
-    if (device.vif)
+    if (device.vif() != nullptr)
       spdlog::info("{}: statistics {}", xenstore::device_name(id),
-                   summary(device.vif->statistics()));
+                   summary(device.vif()->statistics()));
   }
   switches_.for_each_uplink([](const std::string& name, const Uplink& uplink) {
     Vif::Statistics statistics;

@@ -1,18 +1,17 @@
-// The control thread: finds vifs in xenstore, walks each through its handshake, and gives their
-// queues to the workers.
+// The control thread: follows the store, finds vifs in it, and looks at each (device.hpp) whenever
+// something of it changes.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
-#include "backend/backoff.hpp"
+#include "backend/device.hpp"
 #include "backend/kernel_netback.hpp"
 #include "backend/switch/named_switches.hpp"
-#include "backend/vif.hpp"
 #include "backend/worker.hpp"
 #include "hypervisor/event_loop.hpp"
-#include "xenstore/handshake.hpp"
 #include "xenstore/store.hpp"
 
 namespace ringback::backend {
@@ -30,16 +29,6 @@ class Daemon {
   Result<void> run();
 
  private:
-  struct Device {
-    std::string backend;   // BE
-    std::string frontend;  // FE
-    xenstore::BackendHandshake handshake;
-    std::unique_ptr<Vif> vif;              // from offer to forget
-    xenstore::XenbusState frontend_state;  // as last seen
-    Backoff backoff;
-    bool resting = false;  // a timer looks at it when the backoff is over
-  };
-
   Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store store,
          hypervisor::Links links, hypervisor::DomainId own);
   Result<void> open(std::size_t workers, hypervisor::Io::Kind io);
@@ -49,17 +38,7 @@ class Daemon {
   void scan();
   void remove_orphans();
   void look_at(xenstore::VifId id);
-  void rest(xenstore::VifId id, Device& device, xenstore::BackendView& seen);
   bool is_ours(xenstore::VifId id);
-  Result<xenstore::BackendView> view(const Device& device);
-  void act(xenstore::VifId id, Device& device, std::vector<xenstore::BackendAction> actions);
-  Result<void> prepare(xenstore::VifId id, Device& device);
-  Result<void> offer(xenstore::VifId id, Device& device);
-  Result<void> connect(xenstore::VifId id, Device& device);
-  Result<void> write_if_there(const Device& device, const xenstore::Keys& keys);
-  void say(Device& device, xenstore::XenbusState state);
-  void refuse(xenstore::VifId id, Device& device, const std::string& what);
-  void report(xenstore::VifId id, Device& device, const std::string& what);
   void log_statistics() const;
 
   std::unique_ptr<hypervisor::EventLoop> loop_;
@@ -73,7 +52,9 @@ class Daemon {
   hypervisor::Descriptor statistics_signal_;
   Vif::Workers workers_;
   NamedSwitches switches_{workers_, links_};
+  const Device::Shared shared_{store_, links_, workers_, switches_};
   std::map<xenstore::VifId, Device> devices_;
+  std::set<xenstore::VifId> waiting_;  // a timer looks at them
   struct Left {
     std::chrono::steady_clock::time_point since;
     bool told;

@@ -4,6 +4,7 @@
 
 #include "backend/port/tap_port.hpp"
 #include "backend/vif_path.hpp"
+#include "hypervisor/kept_tap.hpp"
 
 namespace ringback::backend {
 
@@ -14,22 +15,16 @@ constexpr std::array<std::uint8_t, 6> backend_mac = {0xfe, 0xff, 0xff, 0xff, 0xf
 }  // namespace
 
 Result<void> Vif::make_tap(hypervisor::Links& links) {
-  const auto devices = links.list();
-  if (!devices) return tl::unexpected(devices.error());
-  const std::string alias = tap_alias(config_.id);
-  const auto kept = std::ranges::find_if(
-      *devices, [&](const hypervisor::Link& link) { return link.tap && link.alias == alias; });
-  const bool fresh = kept == devices->end();
   // The hotplug script knows it by this name, and renames it where `vifname` asks for that.
-  auto tap = hypervisor::Tap::open(fresh ? xenstore::device_name(config_.id) : kept->name,
-                                   config_.max_queues);
+  auto tap = hypervisor::open_kept_tap(
+      links, tap_alias(config_.id), xenstore::device_name(config_.id), config_.max_queues,
+      [this](hypervisor::Tap& fresh) -> Result<void> {
+        for (const auto& done :
+             {fresh.set_carrier(false), fresh.set_mac(backend_mac), fresh.set_mtu(config_.mtu)})
+          if (!done) return done;
+        return {};
+      });
   if (!tap) return tl::unexpected(tap.error());
-  if (fresh) {
-    for (const auto& done :
-         {tap->set_carrier(false), tap->set_mac(backend_mac), tap->set_mtu(config_.mtu),
-          links.set_alias(tap->name(), alias), tap->set_persistent(true)})
-      if (!done) return done;
-  }
   auto port = std::make_unique<TapPort>(std::move(*tap));
   tap_ = port.get();
   port_ = std::move(port);

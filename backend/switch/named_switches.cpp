@@ -1,10 +1,10 @@
 #include "backend/switch/named_switches.hpp"
 
-#include <fmt/format.h>
-#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+
+#include "hypervisor/kept_tap.hpp"
 
 namespace ringback::backend {
 
@@ -27,22 +27,8 @@ std::shared_ptr<SoftwareSwitch> NamedSwitches::get(const std::string& name) {
 }
 
 Result<void> NamedSwitches::add_uplink(const std::string& name, Switch& to) {
-  const auto devices = links_.list();
-  if (!devices) return tl::unexpected(devices.error());
-  const std::string alias = "ringback switch " + name;
-  const auto kept = std::ranges::find_if(
-      *devices, [&](const hypervisor::Link& link) { return link.tap && link.alias == alias; });
-  const std::string fresh_name = "up-" + name;
-  if (kept == devices->end() && fresh_name.size() >= IFNAMSIZ)
-    return failure(ENAMETOOLONG,
-                   fmt::format("{} is longer than the {} characters of a device's name", fresh_name,
-                               IFNAMSIZ - 1));
-  auto tap = hypervisor::Tap::open(kept == devices->end() ? fresh_name : kept->name, 1);
+  auto tap = hypervisor::open_kept_tap(links_, "ringback switch " + name, "up-" + name, 1);
   if (!tap) return tl::unexpected(tap.error());
-  if (kept == devices->end()) {
-    for (const auto& done : {links_.set_alias(tap->name(), alias), tap->set_persistent(true)})
-      if (!done) return done;
-  }
   // What a guest can't take is done in software on its way to that guest.
   if (auto set = tap->set_offload({true, true, true, true, true}); !set) return set;
   auto uplink = std::make_unique<Uplink>(to.network, std::move(*tap));

@@ -1,10 +1,11 @@
 // A guest's end of a vif (number 0 of this domain) as no driver should be.
 //
 //   hostile_guest write SECONDS   writes below its device's state as fast as the store takes it
+//   hostile_guest flap SECONDS    offers a ring that lies, says Closed, Initialising, Connected
+//                                 over and over, and waits for no answer
 //   hostile_guest lie tx|rx       connects, claims more requests than that ring has slots, and
-//   waits until the
-//                                 backend has found out: tx with an event, rx without, so that only
-//                                 who sends to this guest can see it
+//                                 waits until the backend has found out: tx with an event, rx
+//                                 without, so that only who sends to this guest can see it
 #include <fmt/format.h>
 
 #include <chrono>
@@ -48,41 +49,73 @@ class HostileGuest {
   }
 
   void lie(bool tx) {
-    const auto grants = must(hypervisor::open_grant_sharer());
-    const auto events = must(hypervisor::open_event_channels());
-    const auto pages = must(grants->share(0, 2, hypervisor::Access::read_write));
-    ring::SharedRing<ring::TxRequest, ring::TxResponse> tx_ring(pages.page(0));
-    ring::SharedRing<ring::RxRequest, ring::RxResponse> rx_ring(pages.page(1));
-    tx_ring.initialise();
-    rx_ring.initialise();
-    // Buffers that can't be used, or what is sent to this guest would wait in the backlog for its
-    // event.
-    rx_ring.publish_req_prod(rx_ring.size());
-    const auto channel = must(events->bind_unbound(0));
+    Rings rings(*this);
     wait_for_backend("2");
-    xenstore::FrontendKeys keys;
-    keys.queues = {{pages.refs()[0], pages.refs()[1], channel, channel}};
-    keys.rx_notify = true;
-    for (const auto& [key, value] : xenstore::print(keys))
-      must(store_.write(path_ + "/" + key, value));
+    publish(rings);
     must(store_.write(path_ + "/state", "4"));
     wait_for_backend("4");
     // The backend has armed its event index by then, and sees what follows only if it is told or
     // looks by itself.
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
-    constexpr ring::Index too_many = 100'000;
-    if (tx) {
-      tx_ring.publish_req_prod(too_many);
-      events->notify(channel);
-    } else {
-      rx_ring.publish_req_prod(too_many);
-    }
+    rings.claim(tx);
+    if (tx) events_->notify(rings.channel);
     wait_for_backend("6");
     must(store_.write(path_ + "/state", "6"));
     must(store_.write(path_ + "/state", "1"));
   }
 
+  void flap_for(std::chrono::seconds time) {
+    Rings rings(*this);
+    rings.claim(true);
+    publish(rings);
+    const auto end = Clock::now() + time;
+    std::uint64_t count = 0;
+    for (; Clock::now() < end; ++count) {
+      for (const char* state : {"6", "1", "4"}) {
+        must(store_.write(path_ + "/state", state));
+        // Time enough for the backend to look, if it wants to.
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      }
+    }
+    fmt::print("connected {} times\n", count);
+  }
+
  private:
+  struct Rings {
+    explicit Rings(HostileGuest& of)
+        : pages(must(of.grants_->share(0, 2, hypervisor::Access::read_write))),
+          tx(pages.page(0)),
+          rx(pages.page(1)),
+          channel(must(of.events_->bind_unbound(0))) {
+      tx.initialise();
+      rx.initialise();
+      // Buffers that can't be used, or what is sent to this guest would wait in the backlog for its
+      // event.
+      rx.publish_req_prod(rx.size());
+    }
+    // More requests than the ring has slots.
+    void claim(bool in_tx) {
+      constexpr ring::Index too_many = 100'000;
+      if (in_tx)
+        tx.publish_req_prod(too_many);
+      else
+        rx.publish_req_prod(too_many);
+    }
+
+    hypervisor::SharedPages pages;
+    ring::SharedRing<ring::TxRequest, ring::TxResponse> tx;
+    ring::SharedRing<ring::RxRequest, ring::RxResponse> rx;
+    hypervisor::Port channel;
+  };
+
+  void publish(const Rings& rings) {
+    xenstore::FrontendKeys keys;
+    keys.queues = {{rings.pages.refs()[0], rings.pages.refs()[1], rings.channel, rings.channel}};
+    keys.rx_notify = true;
+    for (const auto& [key, value] : xenstore::print(keys))
+      must(store_.write(path_ + "/" + key, value));
+  }
+
   void wait_for_backend(std::string_view state) {
     const auto backend = must(store_.read(path_ + "/backend")).value_or("");
     const auto end = Clock::now() + std::chrono::seconds(20);
@@ -97,6 +130,9 @@ class HostileGuest {
 
   xenstore::Store store_;
   const std::string path_;
+  const std::unique_ptr<hypervisor::GrantSharer> grants_ = must(hypervisor::open_grant_sharer());
+  const std::unique_ptr<hypervisor::EventChannels> events_ =
+      must(hypervisor::open_event_channels());
 };
 
 }  // namespace
@@ -106,6 +142,8 @@ int main(int argc, char** argv) {
   HostileGuest guest;
   if (argv[1] == std::string_view("write"))
     guest.write_for(std::chrono::seconds(std::atoi(argv[2])));
+  else if (argv[1] == std::string_view("flap"))
+    guest.flap_for(std::chrono::seconds(std::atoi(argv[2])));
   else
     guest.lie(argv[2] == std::string_view("tx"));
 }

@@ -51,27 +51,4 @@ for _ in 1 2 3; do
   send_file 2 0 10.2.2.1
 done
 no_checksum_errors 0 1 2
-
-# A vif that goes while no daemon runs leaves its tap to the next one, under whatever name it has by then.
-if [[ $2 == daemon ]]; then
-  ip link set vif2.1 down
-  ip link set vif2.1 name renamed
-  lab_end ringbackd
-  lab_as 0 xenstore-rm /local/domain/0/backend/vif/2/1
-  ip link show renamed >/dev/null || fail "the tap did not outlive the daemon"
-  lab_daemon
-  no_tap() { ! ip link show "$1" >/dev/null 2>&1; }
-  lab_wait 5 no_tap renamed
-
-  # Or is being taken away when the next one starts, who then makes no use of the tap.
-  lab_vif 1 1
-  lab_end ringbackd
-  lab_as 0 xenstore-rm /local/domain/1/device/vif/1
-  lab_as 0 xenstore-write /local/domain/0/backend/vif/1/1/online 0 /local/domain/0/backend/vif/1/1/state 5
-  lab_daemon
-  closed() { [[ $(lab_as 0 xenstore-read /local/domain/0/backend/vif/1/1/state) == 6 ]]; }
-  lab_wait 5 closed
-  lab_as 0 xenstore-rm /local/domain/0/backend/vif/1/1
-  lab_wait 5 no_tap vif1.1
-fi
 lab_stop

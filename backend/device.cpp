@@ -1,0 +1,238 @@
+#include "backend/device.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "backend/statistics.hpp"
+#include "backend/vif_path.hpp"
+#include "hypervisor/kept_tap.hpp"
+#include "xenstore/key_reader.hpp"
+
+namespace ringback::backend {
+
+using xenstore::BackendAction;
+using xenstore::BackendView;
+using xenstore::XenbusState;
+
+namespace {
+
+std::string text(XenbusState state) {
+  return std::to_string(static_cast<int>(state));
+}
+
+void log_failure(const Result<void>& done) {
+  if (!done) spdlog::error("{}", done.error().what);
+}
+
+}  // namespace
+
+Device::Device(const Shared& shared, xenstore::VifId id, std::string backend, std::string frontend)
+    : shared_(shared),
+      id_(id),
+      name_(xenstore::device_name(id)),
+      backend_(std::move(backend)),
+      frontend_(std::move(frontend)) {}
+
+Backoff::Clock::duration Device::look() {
+  auto seen = view();
+  if (!seen) {
+    spdlog::error("{}: {}", name_, seen.error().what);
+    return {};
+  }
+  const auto wait = hold_back(*seen);
+  act(handshake_.see(*seen));
+  return wait;
+}
+
+void Device::broke_protocol(const std::string& reason) {
+  refuse(fmt::format("the guest broke the protocol: {}", reason));
+  act(handshake_.condemn());
+}
+
+Result<BackendView> Device::view() const {
+  BackendView seen;
+  const auto read = [this](const std::string& path) { return shared_.store.read(path); };
+  const auto backend_state = read(backend_ + "/state");
+  const auto online = read(backend_ + "/online");
+  const auto hotplug = read(backend_ + "/hotplug-status");
+  const auto frontend_state = read(frontend_ + "/state");
+  for (const auto* value : {&backend_state, &online, &hotplug, &frontend_state})
+    if (!*value) return tl::unexpected(value->error());
+  seen.backend_exists = backend_state->has_value();
+  seen.frontend_exists = frontend_state->has_value();
+  seen.backend_state = xenstore::parse_xenbus_state(*backend_state);
+  seen.frontend_state = xenstore::parse_xenbus_state(*frontend_state);
+  seen.online = *online != "0";
+  seen.hotplug_connected = *hotplug == "connected";
+  return seen;
+}
+
+// A guest that was refused again and again may close at once, but is not seen to start over until
+// its backoff is over. What the toolstack does is seen at once.
+Backoff::Clock::duration Device::hold_back(BackendView& seen) {
+  const auto left = backoff_.left(Backoff::Clock::now());
+  const bool closes = !seen.frontend_exists || seen.frontend_state == XenbusState::closing ||
+                      seen.frontend_state == XenbusState::closed;
+  if (left == Backoff::Clock::duration{} || closes || seen.frontend_state == frontend_state_) {
+    frontend_state_ = seen.frontend_state;
+    return {};
+  }
+  seen.frontend_state = frontend_state_;
+  return left;
+}
+
+void Device::act(std::vector<BackendAction> actions) {
+  for (std::size_t i = 0; i < actions.size(); ++i) {
+    std::vector<BackendAction> more;
+    switch (actions[i]) {
+      case BackendAction::offer:
+        more = offer();
+        if (!more.empty()) actions.resize(i + 1);  // what was to come stood on the offer
+        break;
+      case BackendAction::connect:
+        more = connect();
+        break;
+      case BackendAction::announce:
+        announce();
+        break;
+      case BackendAction::disconnect:
+        disconnect();
+        break;
+      case BackendAction::say_closing:
+        say(XenbusState::closing);
+        break;
+      case BackendAction::say_closed:
+        say(XenbusState::closed);
+        break;
+      case BackendAction::forget:
+        forget();
+        break;
+    }
+    actions.insert(actions.end(), more.begin(), more.end());
+  }
+}
+
+// Returns what is to be done instead, where it can't be offered.
+std::vector<BackendAction> Device::offer() {
+  // The network device is there before InitWait is: the toolstack runs its script on it then (note
+  // 31).
+  const Vif* const before = vif_.get();
+  auto done = prepare();
+  if (done) {
+    const auto& config = vif_->config();
+    // A guest may have it offered as often as it likes, without a line for each in the log.
+    spdlog::log(
+        vif_.get() == before ? spdlog::level::debug : spdlog::level::info,
+        "{}: offered to domain {}, {}", name_, id_.domain,
+        config.port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config.switch_name);
+    xenstore::BackendFeatures features;
+    features.max_queues = config.max_queues;
+    auto keys = print(features);
+    keys["state"] = text(XenbusState::init_wait);
+    done = write_if_there(keys);
+  }
+  if (done) return {};
+  report(done.error().what);
+  return handshake_.condemn();
+}
+
+std::vector<BackendAction> Device::connect() {
+  // A daemon before this one may have made the offer.
+  if (const auto prepared = prepare(); !prepared) {
+    report(prepared.error().what);
+    return handshake_.connect_done(false);
+  }
+  auto connected =
+      frontend_keys().and_then([this](const auto& keys) { return vif_->connect(keys); });
+  if (connected)
+    spdlog::info("{}: connected", name_);
+  else
+    refuse(connected.error().what);
+  return handshake_.connect_done(connected.has_value());
+}
+
+Result<xenstore::FrontendKeys> Device::frontend_keys() const {
+  const auto keys = xenstore::read_directory(shared_.store, frontend_);
+  if (!keys) return tl::unexpected(keys.error());
+  return xenstore::parse_frontend_keys(*keys, vif_->config().max_queues);
+}
+
+void Device::announce() {
+  if (vif_) vif_->set_carrier(true);
+  // What an earlier attempt met with is over.
+  log_failure(shared_.store.remove(backend_ + "/error"));
+  say(XenbusState::connected);
+}
+
+void Device::disconnect() {
+  if (!vif_ || !vif_->connected()) return;
+  vif_->set_carrier(false);
+  vif_->disconnect();
+  spdlog::info("{}: disconnected; {}", name_, summary(vif_->statistics()));
+}
+
+void Device::forget() {
+  if (vif_)
+    vif_->give_up_tap();
+  else  // of a daemon before this one
+    log_failure(hypervisor::remove_kept_tap(shared_.links, tap_alias(id_)));
+  vif_.reset();
+  shared_.switches.drop_empty();
+  spdlog::info("{}: gone", name_);
+}
+
+// The vif and its port, made from what the toolstack wrote; kept while that stays the same.
+Result<void> Device::prepare() {
+  auto keys = xenstore::read_directory(shared_.store, backend_);
+  if (!keys) return tl::unexpected(keys.error());
+  auto config = xenstore::parse_vif_config(id_, *keys);
+  if (!config) return tl::unexpected(config.error());
+  config->hotplug_status.clear();  // no part of what the vif is
+  if (vif_ && vif_->config() == *config) return {};
+  if (vif_) vif_->give_up_tap();
+  vif_.reset();  // its tap's name is free again
+  auto vif = std::make_unique<Vif>(*config, shared_.workers);
+  if (config->port == xenstore::PortKind::software_switch) {
+    vif->join(shared_.switches.get(config->switch_name));
+  } else if (auto made = vif->make_tap(shared_.links); !made) {
+    return made;
+  }
+  vif_ = std::move(vif);
+  shared_.switches.drop_empty();  // it may have been on another one
+  return {};
+}
+
+void Device::report(const std::string& what) {
+  spdlog::error("{}: {}", name_, what);
+  log_failure(write_if_there({{"error", what}}));
+}
+
+// What the guest itself is to blame for.
+void Device::refuse(const std::string& what) {
+  report(what);
+  backoff_.refused(Backoff::Clock::now());
+}
+
+void Device::say(XenbusState state) {
+  log_failure(write_if_there({{"state", text(state)}}));
+}
+
+// Writes keys below BE, all or none, unless the device has vanished: it is never made again (note
+// 35).
+Result<void> Device::write_if_there(const xenstore::Keys& keys) {
+  return shared_.store.transact([&](xenstore::Transaction& transaction) -> Result<void> {
+    auto exists = transaction.read(backend_ + "/state");
+    if (!exists) return tl::unexpected(exists.error());
+    if (!*exists) return {};
+    for (const auto& [key, value] : keys) {
+      const std::string path = backend_ + "/" + key;
+      auto present = transaction.read(path);
+      if (!present) return tl::unexpected(present.error());
+      if (*present == value) continue;  // who watches it is not disturbed: a restart is unnoticed
+      if (auto written = transaction.write(path, value); !written) return written;
+    }
+    return {};
+  });
+}
+
+}  // namespace ringback::backend

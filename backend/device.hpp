@@ -1,0 +1,71 @@
+// A vif as the store has it: reads what toolstack and guest wrote there, walks it through its
+// handshake, and makes and unmakes the Vif that moves its frames. The control thread's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backoff.hpp"
+#include "backend/switch/named_switches.hpp"
+#include "backend/vif.hpp"
+#include "hypervisor/links.hpp"
+#include "xenstore/handshake.hpp"
+#include "xenstore/store.hpp"
+
+namespace ringback::backend {
+
+class Device {
+ public:
+  // What the devices of a daemon share, and their owner keeps.
+  struct Shared {
+    xenstore::Store& store;
+    hypervisor::Links& links;
+    const Vif::Workers& workers;
+    NamedSwitches& switches;
+  };
+
+  // backend, frontend: its directories in the store (BE and FE).
+  Device(const Shared& shared, xenstore::VifId id, std::string backend, std::string frontend);
+
+  // Looks at its state nodes and does what follows; errors go to the log and to its error node.
+  // Returns how long to wait before the next look, where a guest has to be patient; else zero.
+  Backoff::Clock::duration look();
+  // A worker has ended a queue of its guest's.
+  void broke_protocol(const std::string& reason);
+  // In the log, and in its error node.
+  void report(const std::string& what);
+
+  const std::string& frontend() const { return frontend_; }
+  // From offer to forget; else null.
+  const Vif* vif() const { return vif_.get(); }
+  // Nothing of it is left, in the store or here.
+  bool gone() const { return handshake_.state() == xenstore::BackendHandshake::State::gone; }
+
+ private:
+  Result<xenstore::BackendView> view() const;
+  Backoff::Clock::duration hold_back(xenstore::BackendView& seen);
+  void act(std::vector<xenstore::BackendAction> actions);
+  std::vector<xenstore::BackendAction> offer();
+  std::vector<xenstore::BackendAction> connect();
+  void announce();
+  void disconnect();
+  void forget();
+  Result<void> prepare();
+  Result<xenstore::FrontendKeys> frontend_keys() const;
+  void refuse(const std::string& what);
+  void say(xenstore::XenbusState state);
+  Result<void> write_if_there(const xenstore::Keys& keys);
+
+  const Shared& shared_;
+  const xenstore::VifId id_;
+  const std::string name_;
+  const std::string backend_;
+  const std::string frontend_;
+  xenstore::BackendHandshake handshake_;
+  std::unique_ptr<Vif> vif_;
+  xenstore::XenbusState frontend_state_ = xenstore::XenbusState::unknown;  // as last seen
+  Backoff backoff_;
+};
+
+}  // namespace ringback::backend
