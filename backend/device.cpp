@@ -55,7 +55,14 @@ Result<BackendView> Device::view() const {
   const auto backend_state = read(backend_ + "/state");
   const auto online = read(backend_ + "/online");
   const auto hotplug = read(backend_ + "/hotplug-status");
-  const auto frontend_state = read(frontend_ + "/state");
+  // To a driver domain a frontend that has gone with its domain is out of reach, not missing. What
+  // its guest hides from us has gone as well.
+  const auto frontend_state =
+      read(frontend_ + "/state")
+          .or_else([](const Error& error) -> Result<std::optional<std::string>> {
+            if (error.code == EACCES) return std::nullopt;
+            return tl::unexpected(error);
+          });
   for (const auto* value : {&backend_state, &online, &hotplug, &frontend_state})
     if (!*value) return tl::unexpected(value->error());
   seen.backend_exists = backend_state->has_value();

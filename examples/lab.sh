@@ -147,8 +147,8 @@ lab_netfront() {
 }
 
 lab_connected() {
-  [[ $(lab_as 0 xenstore-read "/local/domain/0/backend/vif/$1/$2/state" \
-    "/local/domain/$1/device/vif/$2/state" 2>/dev/null) == 4$'\n'4 ]]
+  local frontend=/local/domain/$1/device/vif/$2
+  [[ $(lab_as 0 xenstore-read "$frontend/state" "$(lab_as 0 xenstore-read "$frontend/backend")/state" 2>/dev/null) == 4$'\n'4 ]]
 }
 
 lab_address() {
