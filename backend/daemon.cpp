@@ -10,8 +10,6 @@
 #include <sys/signalfd.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <set>
 
 #include "backend/statistics.hpp"
@@ -30,14 +28,12 @@ constexpr int most_events = 4096;
 constexpr auto kernel_time = std::chrono::milliseconds(500);
 
 // Two daemons would take each other's vifs. A lock goes with its process, however that ends; this
-// file is root's alone to lock. With a store of its own (the embedded hypervisor, xenstored in a
-// test) the daemon is that store's, and locks the folder of its socket.
+// file is root's alone to lock. With another store than Xen's the daemon is that store's, and locks
+// its folder.
 Result<hypervisor::Descriptor> only_one() {
-  const char* store = std::getenv("XENSTORED_PATH");
-  const std::string place = store != nullptr
-                                ? std::filesystem::absolute(store).parent_path().string()
-                                : "/run/ringbackd.lock";
-  const int flags = store != nullptr ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT | O_NOFOLLOW;
+  const std::string store = xenstore::Store::folder();
+  const std::string place = store.empty() ? "/run/ringbackd.lock" : store;
+  const int flags = store.empty() ? O_RDWR | O_CREAT | O_NOFOLLOW : O_RDONLY | O_DIRECTORY;
   hypervisor::Descriptor held(::open(place.c_str(), flags | O_CLOEXEC, 0600));
   if (!held) return system_failure(fmt::format("cannot open {} (is this run as root?)", place));
   if (flock(held.get(), LOCK_EX | LOCK_NB) == 0) return held;
@@ -67,7 +63,7 @@ Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store stor
                hypervisor::Links links, hypervisor::DomainId own)
     : loop_(std::move(loop)),
       store_(std::move(store)),
-      links_(std::move(links)),
+      taps_(std::move(links), xenstore::Store::folder()),
       own_(own),
       root_(fmt::format("/local/domain/{}/backend/vif", own)) {}
 
@@ -168,18 +164,18 @@ void Daemon::scan() {
 // Taps of vifs that went while no daemon ran, or before this one had made use of them. A store that
 // does not answer is no reason to take a guest's tap.
 void Daemon::remove_orphans() {
-  const auto links = links_.list();
-  if (!links) return spdlog::error("{}", links.error().what);
-  for (const auto& link : *links) {
-    if (!link.tap || !link.alias.starts_with(tap_alias_prefix)) continue;
-    const auto id = vif_of(link.alias.substr(tap_alias_prefix.size()));
+  const auto taps = taps_.list();
+  if (!taps) return spdlog::error("{}", taps.error().what);
+  for (const auto& tap : *taps) {
+    if (!tap.what.starts_with(kept_as_prefix)) continue;
+    const auto id = vif_of(std::string_view(tap.what).substr(kept_as_prefix.size()));
     if (!id) continue;
     const auto frontend = store_.read(xenstore::backend_path(own_, *id) + "/frontend");
     if (!frontend || *frontend) continue;
-    if (const auto removed = links_.remove(link.name); !removed)
+    if (const auto removed = taps_.remove(tap.what); !removed)
       spdlog::error("{}", removed.error().what);
     else
-      spdlog::info("removed {}, whose vif has gone", link.name);
+      spdlog::info("removed {}, whose vif has gone", tap.name);
   }
 }
 
@@ -216,15 +212,23 @@ void Daemon::look_at(VifId id) {
   }
 }
 
-// The kernel hears of a new vif when we do: it is given time to take it.
+// While it is loaded the kernel's netback takes every vif that it hears of, sooner or later. Ours
+// is what it has heard of and leaves alone.
 bool Daemon::is_ours(VifId id) {
-  const auto now = std::chrono::steady_clock::now();
-  const auto [place, fresh] = left_to_kernel_.emplace(id, Left{now, false});
-  Left& left = place->second;
-  if (fresh) loop_->after(kernel_time, [this, id] { look_at(id); });
-  if (!kernel_netback_.has(id)) return now - left.since >= kernel_time;
-  if (!std::exchange(left.told, true))
+  const auto now = EventLoop::Clock::now();
+  Left& left = left_to_kernel_.try_emplace(id, Left{now}).first->second;
+  const bool has = kernel_netback_.has(id);
+  if (has || !kernel_netback_.knows(id)) left.since = now;
+  if (now - left.since >= kernel_time) return true;
+  if (has && !std::exchange(left.told, true))
     spdlog::warn("{}: left to the kernel's netback, which has it", xenstore::device_name(id));
+  if (!std::exchange(left.waiting, true)) {
+    loop_->after(kernel_time, [this, id] {
+      if (const auto found = left_to_kernel_.find(id); found != left_to_kernel_.end())
+        found->second.waiting = false;
+      look_at(id);
+    });
+  }
   return false;
 }
 
@@ -235,9 +239,10 @@ void Daemon::worker_reports() {
     while (const auto told = worker->next_report()) {
       for (auto& [id, device] : devices_) {
         if (device.vif() == nullptr || !device.vif()->owns(told->task)) continue;
-        device.broke_protocol(told->reason);
+        device.found(told->fault);
         break;
       }
+      switches_.replace_tap(told->task);
     }
   }
 }

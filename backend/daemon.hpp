@@ -12,6 +12,7 @@
 #include "backend/switch/named_switches.hpp"
 #include "backend/worker.hpp"
 #include "hypervisor/event_loop.hpp"
+#include "hypervisor/kept_taps.hpp"
 #include "xenstore/store.hpp"
 
 namespace ringback::backend {
@@ -43,7 +44,7 @@ class Daemon {
 
   std::unique_ptr<hypervisor::EventLoop> loop_;
   xenstore::Store store_;
-  hypervisor::Links links_;
+  hypervisor::KeptTaps taps_;
   const KernelNetback kernel_netback_;
   const hypervisor::DomainId own_;
   const std::string root_;       // of all BE
@@ -51,13 +52,14 @@ class Daemon {
   hypervisor::Descriptor reports_;
   hypervisor::Descriptor statistics_signal_;
   Vif::Workers workers_;
-  NamedSwitches switches_{workers_, links_};
-  const Device::Shared shared_{store_, links_, workers_, switches_};
+  NamedSwitches switches_{workers_, taps_};
+  const Device::Shared shared_{store_, taps_, workers_, switches_};
   std::map<xenstore::VifId, Device> devices_;
   std::set<xenstore::VifId> waiting_;  // a timer looks at them
   struct Left {
-    std::chrono::steady_clock::time_point since;
-    bool told;
+    hypervisor::EventLoop::Clock::time_point since;  // the kernel has heard of it
+    bool told = false;
+    bool waiting = false;  // a timer looks at it
   };
   std::map<xenstore::VifId, Left> left_to_kernel_;  // vifs that it has, or may be about to take
   Error lost_;

@@ -5,7 +5,6 @@
 
 #include "backend/statistics.hpp"
 #include "backend/vif_path.hpp"
-#include "hypervisor/kept_tap.hpp"
 #include "xenstore/key_reader.hpp"
 
 namespace ringback::backend {
@@ -44,9 +43,20 @@ Backoff::Clock::duration Device::look() {
   return wait;
 }
 
-void Device::broke_protocol(const std::string& reason) {
-  refuse(fmt::format("the guest broke the protocol: {}", reason));
+void Device::found(const Fault& fault) {
+  if (fault.of == Fault::Of::device) return replace_tap();
+  refuse(fmt::format("the guest broke the protocol: {}", fault.what));
   act(handshake_.condemn());
+}
+
+// The guest has done nothing and notices nothing: its rings go on with another tap.
+void Device::replace_tap() {
+  disconnect();
+  if (!connect()) return act(handshake_.condemn());
+  vif_->set_carrier(true);
+  report(
+      "its tap was deleted; there is a new one, down and in no bridge: bring it up and put it into "
+      "its bridge, or detach the vif and attach it again");
 }
 
 Result<BackendView> Device::view() const {
@@ -84,7 +94,8 @@ Backoff::Clock::duration Device::hold_back(BackendView& seen) {
     frontend_state_ = seen.frontend_state;
     return {};
   }
-  seen.frontend_state = frontend_state_;
+  // Whatever it says afterwards comes after a Closed.
+  seen.frontend_state = frontend_state_ = XenbusState::closed;
   return left;
 }
 
@@ -96,9 +107,12 @@ void Device::act(std::vector<BackendAction> actions) {
         more = offer();
         if (!more.empty()) actions.resize(i + 1);  // what was to come stood on the offer
         break;
-      case BackendAction::connect:
-        more = connect();
+      case BackendAction::connect: {
+        const auto connected = connect();
+        if (connected) spdlog::info("{}: connected", name_);
+        more = handshake_.connect_done(connected);
         break;
+      }
       case BackendAction::announce:
         announce();
         break;
@@ -143,25 +157,20 @@ std::vector<BackendAction> Device::offer() {
   return handshake_.condemn();
 }
 
-std::vector<BackendAction> Device::connect() {
+bool Device::connect() {
   // A daemon before this one may have made the offer.
   if (const auto prepared = prepare(); !prepared) {
     report(prepared.error().what);
-    return handshake_.connect_done(false);
+    return false;
   }
-  auto connected =
-      frontend_keys().and_then([this](const auto& keys) { return vif_->connect(keys); });
-  if (connected)
-    spdlog::info("{}: connected", name_);
-  else
-    refuse(connected.error().what);
-  return handshake_.connect_done(connected.has_value());
-}
-
-Result<xenstore::FrontendKeys> Device::frontend_keys() const {
   const auto keys = xenstore::read_directory(shared_.store, frontend_);
-  if (!keys) return tl::unexpected(keys.error());
-  return xenstore::parse_frontend_keys(*keys, vif_->config().max_queues);
+  const auto connected =
+      keys.and_then([this](const auto& all) {
+            return xenstore::parse_frontend_keys(all, vif_->config().max_queues);
+          })
+          .and_then([this](const auto& frontend) { return vif_->connect(frontend); });
+  if (!connected) refuse(connected.error().what);
+  return connected.has_value();
 }
 
 void Device::announce() {
@@ -182,7 +191,7 @@ void Device::forget() {
   if (vif_)
     vif_->give_up_tap();
   else  // of a daemon before this one
-    log_failure(hypervisor::remove_kept_tap(shared_.links, tap_alias(id_)));
+    log_failure(shared_.taps.remove(kept_as(id_)));
   vif_.reset();
   shared_.switches.drop_empty();
   spdlog::info("{}: gone", name_);
@@ -195,13 +204,13 @@ Result<void> Device::prepare() {
   auto config = xenstore::parse_vif_config(id_, *keys);
   if (!config) return tl::unexpected(config.error());
   config->hotplug_status.clear();  // no part of what the vif is
-  if (vif_ && vif_->config() == *config) return {};
+  if (vif_ && vif_->config() == *config && !vif_->lost_tap()) return {};
   if (vif_) vif_->give_up_tap();
   vif_.reset();  // its tap's name is free again
   auto vif = std::make_unique<Vif>(*config, shared_.workers);
   if (config->port == xenstore::PortKind::software_switch) {
     vif->join(shared_.switches.get(config->switch_name));
-  } else if (auto made = vif->make_tap(shared_.links); !made) {
+  } else if (auto made = vif->make_tap(shared_.taps); !made) {
     return made;
   }
   vif_ = std::move(vif);

@@ -9,7 +9,7 @@
 #include "backend/backoff.hpp"
 #include "backend/switch/named_switches.hpp"
 #include "backend/vif.hpp"
-#include "hypervisor/links.hpp"
+#include "hypervisor/kept_taps.hpp"
 #include "xenstore/handshake.hpp"
 #include "xenstore/store.hpp"
 
@@ -20,7 +20,7 @@ class Device {
   // What the devices of a daemon share, and their owner keeps.
   struct Shared {
     xenstore::Store& store;
-    hypervisor::Links& links;
+    hypervisor::KeptTaps& taps;
     const Vif::Workers& workers;
     NamedSwitches& switches;
   };
@@ -31,8 +31,8 @@ class Device {
   // Looks at its state nodes and does what follows; errors go to the log and to its error node.
   // Returns how long to wait before the next look, where a guest has to be patient; else zero.
   Backoff::Clock::duration look();
-  // A worker has ended a queue of its guest's.
-  void broke_protocol(const std::string& reason);
+  // What a worker says of one of the queues.
+  void found(const Fault& fault);
   // In the log, and in its error node.
   void report(const std::string& what);
 
@@ -47,12 +47,12 @@ class Device {
   Backoff::Clock::duration hold_back(xenstore::BackendView& seen);
   void act(std::vector<xenstore::BackendAction> actions);
   std::vector<xenstore::BackendAction> offer();
-  std::vector<xenstore::BackendAction> connect();
+  bool connect();
   void announce();
   void disconnect();
   void forget();
+  void replace_tap();
   Result<void> prepare();
-  Result<xenstore::FrontendKeys> frontend_keys() const;
   void refuse(const std::string& what);
   void say(xenstore::XenbusState state);
   Result<void> write_if_there(const xenstore::Keys& keys);

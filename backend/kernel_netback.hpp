@@ -18,11 +18,15 @@ class KernelNetback {
 
   // The module xen-netback: it takes every vif that appears.
   bool loaded() const { return exists(bus_ / "drivers" / "vif"); }
-  bool has(xenstore::VifId id) const {
-    return exists(bus_ / "devices" / fmt::format("vif-{}-{}", id.domain, id.device) / "driver");
-  }
+  // Whether it has heard of the vif, which is a moment after xenstore has it; and whether it has
+  // it.
+  bool knows(xenstore::VifId id) const { return exists(device(id)); }
+  bool has(xenstore::VifId id) const { return exists(device(id) / "driver"); }
 
  private:
+  std::filesystem::path device(xenstore::VifId id) const {
+    return bus_ / "devices" / fmt::format("vif-{}-{}", id.domain, id.device);
+  }
   static bool exists(const std::filesystem::path& path) {
     std::error_code ignored;
     return std::filesystem::exists(path, ignored);

@@ -52,7 +52,8 @@ class Queue final : public Task {
   bool arm() override;
 
   // Why the guest was found to be broken or hostile.
-  const char* broken() const override { return broken_; }
+  const char* broken() const { return broken_; }
+  std::optional<Fault> fault() const override;
 
   RxSink& sink() { return *sink_; }
   const Counters& tx_counters() const { return tx_counters_; }

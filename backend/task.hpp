@@ -1,12 +1,22 @@
 // What a worker serves: a queue of a vif, or a switch's uplink.
 #pragma once
 
+#include <optional>
+
 #include "backend/copier.hpp"
 
 namespace ringback::backend {
 
 // When a descriptor is to be read next. never: what it led to has gone.
 enum class Read { now, when_readable, never };
+
+// What keeps a task from being served as it should be.
+struct Fault {
+  // guest: it broke the protocol, and is served no more. device: somebody deleted it.
+  enum class Of { guest, device };
+  Of of;
+  const char* what;
+};
 
 class Task {
  public:
@@ -23,8 +33,7 @@ class Task {
   virtual bool waits_to_read() const = 0;
   // -1: it has none.
   virtual int fd() const = 0;
-  // Why it is served no more; nullptr while it is.
-  virtual const char* broken() const { return nullptr; }
+  virtual std::optional<Fault> fault() const = 0;
 };
 
 }  // namespace ringback::backend

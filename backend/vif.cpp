@@ -4,7 +4,6 @@
 
 #include "backend/port/tap_port.hpp"
 #include "backend/vif_path.hpp"
-#include "hypervisor/kept_tap.hpp"
 
 namespace ringback::backend {
 
@@ -14,21 +13,25 @@ namespace {
 constexpr std::array<std::uint8_t, 6> backend_mac = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
 }  // namespace
 
-Result<void> Vif::make_tap(hypervisor::Links& links) {
+Result<void> Vif::make_tap(hypervisor::KeptTaps& taps) {
   // The hotplug script knows it by this name, and renames it where `vifname` asks for that.
-  auto tap = hypervisor::open_kept_tap(
-      links, tap_alias(config_.id), xenstore::device_name(config_.id), config_.max_queues,
-      [this](hypervisor::Tap& fresh) -> Result<void> {
-        for (const auto& done :
-             {fresh.set_carrier(false), fresh.set_mac(backend_mac), fresh.set_mtu(config_.mtu)})
-          if (!done) return done;
-        return {};
-      });
+  auto tap =
+      taps.open(kept_as(config_.id), xenstore::device_name(config_.id), config_.max_queues,
+                [this](hypervisor::Tap& fresh) -> Result<void> {
+                  for (const auto& done : {fresh.set_carrier(false), fresh.set_mac(backend_mac),
+                                           fresh.set_mtu(config_.mtu)})
+                    if (!done) return done;
+                  return {};
+                });
   if (!tap) return tl::unexpected(tap.error());
   auto port = std::make_unique<TapPort>(std::move(*tap));
   tap_ = port.get();
   port_ = std::move(port);
   return {};
+}
+
+bool Vif::lost_tap() const {
+  return tap_ != nullptr && !tap_->tap().exists();
 }
 
 void Vif::give_up_tap() {

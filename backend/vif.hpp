@@ -9,8 +9,7 @@
 #include "backend/port/port.hpp"
 #include "backend/switch/software_switch.hpp"
 #include "backend/worker.hpp"
-#include "hypervisor/links.hpp"
-#include "hypervisor/tap.hpp"
+#include "hypervisor/kept_taps.hpp"
 #include "xenstore/handshake.hpp"
 #include "xenstore/vif_keys.hpp"
 
@@ -33,8 +32,10 @@ class Vif {
   // Makes the port: the tap, its carrier off, or a place on the switch. A tap outlives this object
   // and this process, with its addresses and its place in a bridge, and is taken over by the next
   // Vif of the same id, known by its alias whatever its name is by then.
-  Result<void> make_tap(hypervisor::Links& links);
+  Result<void> make_tap(hypervisor::KeptTaps& taps);
   void join(std::shared_ptr<SoftwareSwitch> to);
+  // Whether somebody has deleted the tap.
+  bool lost_tap() const;
   // Lets the tap vanish with this object.
   void give_up_tap();
 

@@ -27,10 +27,10 @@ inline std::optional<xenstore::VifId> vif_of(std::string_view path) {
   return id;
 }
 
-// How a vif's tap is known to be its own, also by the next daemon: the device's alias.
-inline constexpr std::string_view tap_alias_prefix = "ringback vif ";
-inline std::string tap_alias(xenstore::VifId id) {
-  return std::string(tap_alias_prefix) + path_of(id);
+// As what a vif's tap is kept (hypervisor/kept_taps.hpp).
+inline constexpr std::string_view kept_as_prefix = "vif ";
+inline std::string kept_as(xenstore::VifId id) {
+  return std::string(kept_as_prefix) + path_of(id);
 }
 
 }  // namespace ringback::backend

@@ -198,8 +198,8 @@ void Worker::serve() {
       state.told = false;
       io_->again(task->fd());
     }
-    if (const char* reason = task->broken(); reason != nullptr && !state.reported) {
-      state.reported = reports_.push({task, reason});
+    if (const auto fault = task->fault(); fault && !state.reported) {
+      state.reported = reports_.push({task, *fault});
       if (state.reported) signal(report_fd_);
     }
   }

@@ -25,10 +25,10 @@ namespace ringback::backend {
 
 class Worker {
  public:
-  // A queue's guest was found broken or hostile; its queue is no longer served.
+  // Told once of each task.
   struct Report {
     Task* task;
-    const char* reason;
+    Fault fault;
   };
 
   // Starts the thread. report_fd: an eventfd of the control thread, written when reports() has
@@ -50,7 +50,7 @@ class Worker {
   std::size_t queue_count() const { return queue_count_; }
   const char* io_name() const { return io_->name(); }
 
-  // The control thread: the next report, always of a queue that is still connected.
+  // The control thread: the next report, always of a task that is still served.
   std::optional<Report> next_report();
 
  private:

@@ -26,7 +26,7 @@ Result<void> device_ioctl(unsigned long command, ifreq& request, const std::stri
   return {};
 }
 
-Result<Descriptor> open_queue(const std::string& name) {
+Result<Descriptor> open_queue(const std::string& name, int flags) {
   Descriptor queue(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!queue) {
     const int code = errno;
@@ -34,14 +34,15 @@ Result<Descriptor> open_queue(const std::string& name) {
         "cannot open /dev/net/tun (is the tun module loaded, and is this run as root?)", code);
   }
   ifreq request = request_for(name);
-  request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+  request.ifr_flags =
+      static_cast<short>(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | flags);
   if (ioctl(queue.get(), TUNSETIFF, &request) != 0) {
     const int code = errno;
-    const char* hint = code == EPERM
-                           ? " (it takes root, or CAP_NET_ADMIN in this network namespace)"
-                       : code == EBUSY  ? " (another program has it)"
-                       : code == EINVAL ? " (a device of this name and another kind exists)"
-                                        : "";
+    const char* hint =
+        code == EPERM    ? " (it takes root, or CAP_NET_ADMIN in this network namespace)"
+        : code == EBUSY  ? " (another program has a device of this name: rename or remove it)"
+        : code == EINVAL ? " (a device of this name and another kind exists)"
+                         : "";
     return system_failure(fmt::format("cannot make the tap {}{}", name, hint), code);
   }
   return queue;
@@ -49,13 +50,14 @@ Result<Descriptor> open_queue(const std::string& name) {
 
 }  // namespace
 
-Result<Tap> Tap::open(const std::string& name, std::size_t queues) {
+Result<Tap> Tap::open(const std::string& name, std::size_t queues, Existing existing) {
   if (name.empty() || name.size() >= IFNAMSIZ)
     return failure(EINVAL, fmt::format("a network device's name has 1 to {} characters: \"{}\"",
                                        IFNAMSIZ - 1, name));
   std::vector<Descriptor> descriptors;
   for (std::size_t i = 0; i < queues; ++i) {
-    auto queue = open_queue(name);
+    const bool first_and_only = i == 0 && existing == Existing::refused;
+    auto queue = open_queue(name, first_and_only ? IFF_TUN_EXCL : 0);
     if (!queue) return tl::unexpected(queue.error());
     descriptors.push_back(std::move(*queue));
   }
@@ -105,6 +107,11 @@ Result<void> Tap::set_persistent(bool on) {
   if (ioctl(queues_.front().get(), TUNSETPERSIST, on ? 1 : 0) != 0)
     return system_failure(fmt::format("cannot make {} {}", name_, on ? "persistent" : "vanish"));
   return {};
+}
+
+bool Tap::exists() const {
+  ifreq request{};
+  return ioctl(queues_.front().get(), TUNGETIFF, &request) == 0;
 }
 
 Result<void> Tap::set_carrier(bool on) {

@@ -16,11 +16,15 @@ namespace ringback::hypervisor {
 
 class Tap {
  public:
+  // A tap of that name that is there already.
+  enum class Existing { taken_over, refused };
+
   // name: at most 15 characters. queues: 1..256 descriptors, non-blocking, each may be used by one
-  // thread. The kernel spreads flows over them. A persistent tap that nobody has open is taken over
-  // with its addresses, its bridge and its MTU. A name in use is an error, as is missing permission
-  // (CAP_NET_ADMIN).
-  static Result<Tap> open(const std::string& name, std::size_t queues);
+  // thread. The kernel spreads flows over them. A persistent tap is taken over with its addresses,
+  // its bridge and its MTU, or refused. A name that another kind of device has is an error, as is
+  // missing permission (CAP_NET_ADMIN).
+  static Result<Tap> open(const std::string& name, std::size_t queues,
+                          Existing existing = Existing::taken_over);
 
   const std::string& name() const { return name_; }
   int queue(std::size_t i) const { return queues_[i].get(); }
@@ -37,6 +41,8 @@ class Tap {
   Result<void> set_mtu(std::uint32_t mtu);
   // Whether the device stays when its queues are closed.
   Result<void> set_persistent(bool on);
+  // False once somebody has deleted the device.
+  bool exists() const;
   // Whether the cable is in: `ip link` shows NO-CARRIER without.
   Result<void> set_carrier(bool on);
 

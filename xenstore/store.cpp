@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 
 #include "xenstore/number.hpp"
@@ -95,6 +96,14 @@ bool has_broken(const hypervisor::Descriptor& lifeline) {
 }
 
 }  // namespace
+
+std::string Store::folder() {
+  const char* const path = std::getenv("XENSTORED_PATH");
+  if (path == nullptr) return {};
+  std::error_code ignored;
+  const auto socket = std::filesystem::weakly_canonical(path, ignored);
+  return socket == "/run/xenstored/socket" ? std::string() : socket.parent_path().string();
+}
 
 Result<Store> Store::open() {
   if (auto* handle = xs_open(0)) {

@@ -37,6 +37,9 @@ class Transaction;
 class Store {
  public:
   static Result<Store> open();
+  // Where it is: empty for Xen's own, else the folder of its socket (the embedded hypervisor's, or
+  // a test's).
+  static std::string folder();
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();

@@ -1,12 +1,24 @@
 #include "backend/switch/named_switches.hpp"
 
+#include <fmt/format.h>
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 
-#include "hypervisor/kept_tap.hpp"
-
 namespace ringback::backend {
+
+namespace {
+
+// As much of the switch's name as a device's can have; which one it is the alias tells.
+std::string uplink_name(const std::string& of) {
+  const std::string name = "up-" + of;
+  if (name.size() < IFNAMSIZ) return name;
+  return fmt::format("{}-{:04x}", name.substr(0, IFNAMSIZ - 6),
+                     std::hash<std::string>()(of) & 0xffff);
+}
+
+}  // namespace
 
 NamedSwitches::~NamedSwitches() {
   for (auto& [name, one] : switches_) end(one);
@@ -27,7 +39,7 @@ std::shared_ptr<SoftwareSwitch> NamedSwitches::get(const std::string& name) {
 }
 
 Result<void> NamedSwitches::add_uplink(const std::string& name, Switch& to) {
-  auto tap = hypervisor::open_kept_tap(links_, "ringback switch " + name, "up-" + name, 1);
+  auto tap = taps_.open("switch " + name, uplink_name(name), 1);
   if (!tap) return tl::unexpected(tap.error());
   // What a guest can't take is done in software on its way to that guest.
   if (auto set = tap->set_offload({true, true, true, true, true}); !set) return set;
@@ -46,6 +58,18 @@ void NamedSwitches::end(Switch& of) {
   of.uplink->disconnect();
   of.worker->serve_no_more(*of.uplink);
   of.uplink.reset();
+}
+
+void NamedSwitches::replace_tap(const Task* uplink) {
+  const auto found = std::ranges::find_if(
+      switches_, [&](const auto& one) { return one.second.uplink.get() == uplink; });
+  if (found == switches_.end()) return;
+  auto& [name, of] = *found;
+  end(of);
+  const auto added = add_uplink(name, of);
+  spdlog::error("switch {}: the tap of its uplink was deleted; {}", name,
+                added ? "a new one is there, and wants its address or its place in a bridge again"
+                      : added.error().what);
 }
 
 void NamedSwitches::drop_empty() {

@@ -9,15 +9,15 @@
 
 #include "backend/switch/uplink.hpp"
 #include "backend/worker.hpp"
-#include "hypervisor/links.hpp"
+#include "hypervisor/kept_taps.hpp"
 
 namespace ringback::backend {
 
 class NamedSwitches {
  public:
   // The workers outlive this, and there is at least one when the first switch is named.
-  NamedSwitches(const std::vector<std::unique_ptr<Worker>>& workers, hypervisor::Links& links)
-      : workers_(workers), links_(links) {}
+  NamedSwitches(const std::vector<std::unique_ptr<Worker>>& workers, hypervisor::KeptTaps& taps)
+      : workers_(workers), taps_(taps) {}
   ~NamedSwitches();
   NamedSwitches(const NamedSwitches&) = delete;
   NamedSwitches& operator=(const NamedSwitches&) = delete;
@@ -28,6 +28,9 @@ class NamedSwitches {
   std::shared_ptr<SoftwareSwitch> get(const std::string& name);
   // Ends those that no vif is on any more.
   void drop_empty();
+
+  // Somebody deleted the tap of this uplink, if it is one: it gets another.
+  void replace_tap(const Task* uplink);
 
   // What went between each switch and the host.
   void for_each_uplink(
@@ -43,7 +46,7 @@ class NamedSwitches {
   static void end(Switch& of);
 
   const std::vector<std::unique_ptr<Worker>>& workers_;
-  hypervisor::Links& links_;
+  hypervisor::KeptTaps& taps_;
   std::map<std::string, Switch> switches_;
 };
 

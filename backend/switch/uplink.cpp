@@ -11,6 +11,11 @@ bool Uplink::serve(Copier& copier) {
   return true;
 }
 
+std::optional<Fault> Uplink::fault() const {
+  if (read_ != Read::never) return std::nullopt;
+  return Fault{Fault::Of::device, "its tap was deleted"};
+}
+
 void Uplink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
   frames_.write(frames, copier, to_host_);

@@ -29,6 +29,7 @@ class Uplink final : public Task, public Sink {
   void readable() override { read_ = Read::now; }
   bool waits_to_read() const override { return read_ == Read::when_readable; }
   int fd() const override { return tap_.queue(0); }
+  std::optional<Fault> fault() const override;
   void deliver(std::span<Frame* const> frames, Copier& copier) override;
 
   // tx: what the host sent; rx: what it was given.

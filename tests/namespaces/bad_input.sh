@@ -109,6 +109,17 @@ existing_vif() {
   lab_connected 1 0
 }
 
+foreign_tap() {
+  local kept
+  lab_in 0 ip tuntap add vif3.0 mode tap multi_queue
+  lab_in 0 ip link set vif3.0 alias "somebody's"
+  kept=$(lab_in 0 ip link show vif3.0)
+  make_vif 3
+  vif_says 'vif3.0 .*another program has a device of this name' 3
+  remove_vif 3
+  [[ $(lab_in 0 ip link show vif3.0) == "$kept" ]] || fail "the other program's tap is not what it was"
+}
+
 long_tap_name() {
   lab_as 0 ringback vif attach 3 --switch lab
   refused "15 characters" 3 ringback-netfront --tap a-name-that-is-too-long

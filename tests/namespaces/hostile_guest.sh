@@ -69,6 +69,17 @@ flaps_for_ever() {
   ((found > 3 && found <= 12)) || fail "$found lies were looked at"
 }
 
+# Nor is it lost for good if it comes back while it has to wait, and does not wait for the offer (MiniOS).
+comes_back_too_early() {
+  attach
+  for ((i = 0; i < 5; ++i)); do lab_as 3 "$hostile_guest" lie tx; done
+  lab_as 3 xenstore-write /local/domain/3/device/vif/0/state 5 /local/domain/3/device/vif/0/state 6 /local/domain/3/device/vif/0/state 1
+  sleep 0.03
+  lab_as 3 xenstore-write /local/domain/3/device/vif/0/state 4
+  looked_at() { grep -q 'vif3.0: tx-ring-ref: cannot map grant' "$lab/ringbackd.log"; } # it has none by now
+  lab_wait 15 looked_at
+}
+
 lab_start "$1" --workers 2
 for guest in 1 2 3; do lab_guest "$guest"; done
 lab_vif 1 0 --switch lab

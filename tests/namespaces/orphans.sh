@@ -36,13 +36,27 @@ lab_wait 5 no_tap vif1.1
 lab_guest 2
 for device in 2 3; do
   lab_in 2 ip tuntap add "vif1.$device" mode tap multi_queue
-  lab_in 2 ip link set "vif1.$device" alias "ringback vif 1/$device"
+  lab_in 2 ip link set "vif1.$device" alias "ringback vif 1/$device of $(lab_as 2 sh -c 'dirname "$XENSTORED_PATH"')"
 done
 lab_in 2 ip tuntap add own mode tap
 lab_as 0 xenstore-write /local/domain/2/backend/vif/1/2/frontend /local/domain/1/device/vif/2
 lab_as 0 xenstore-chmod /local/domain/2/backend/vif/1/2/frontend n0
-lab_spawn driver 2 ringbackd
+lab_spawn ringbackd-2 2 ringbackd
 lab_wait 5 no_tap vif1.3 2
-lab_wait 5 grep -q 'removed vif1.3, whose vif has gone' "$lab/driver.log"
+lab_wait 5 grep -q 'removed vif1.3, whose vif has gone' "$lab/ringbackd-2.log"
 for tap in vif1.2 own; do lab_in 2 ip link show $tap >/dev/null || fail "$tap was taken"; done
+
+# Another store's daemon in the same network namespace has taps of its own, of the same vifs.
+lab_vif 1 5
+export RINGBACK_DIRECTORY=$lab/other
+mkdir "$RINGBACK_DIRECTORY"
+ringback-hypervisor serve >"$lab/hypervisor-other.log" 2>&1 &
+lab_pid[hypervisor-other]=$!
+lab_wait 10 grep -qs serving "$lab/hypervisor-other.log"
+lab_spawn ringbackd-other 0 ringbackd
+lab_wait 10 grep -qs serving "$lab/ringbackd-other.log"
+unset RINGBACK_DIRECTORY
+lab_as 0 ringback vif attach 1 --devid 4 --no-wait
+lab_wait 5 lab_in 0 ip link show vif1.4
+lab_wait 5 reaches 0 10.6.1.2
 lab_stop

@@ -37,6 +37,11 @@ lab_vif 2 0 --switch lab -- --no-offload
 everyone_is_reached
 no_checksum_errors 0 1 2
 
+# A name that is too long for a device's is cut short.
+lab_vif 2 1 --switch a-name-of-fifteen
+[[ $(lab_in 0 ip -json link show | jq -r '.[] | select(.ifalias // "" | startswith("ringback switch a-name-of-fifteen")).ifname') == up-a-name-* ]] ||
+  fail "no uplink for the switch with the long name"
+
 # Frames between guests are not the host's to see.
 before=$(lab_in 0 ip -json -s link show up-lab | jq '.[].stats64.rx.bytes')
 send_file 1 2 10.0.0.2
