@@ -4,7 +4,10 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <random>
+
+#include "hypervisor/embedded/message_socket.hpp"
 
 using namespace ringback::hypervisor;
 using namespace ringback::hypervisor::embedded;
