@@ -118,13 +118,13 @@ bool Queue::serve_rx(Copier& copier) {
   return true;
 }
 
-// Copies the requests once, then cuts them into chains; returns how many chains.
 std::optional<Fault> Queue::fault() const {
   if (broken_ != nullptr) return Fault{Fault::Of::guest, broken_};
   if (read_ == Read::never && fd() >= 0) return Fault{Fault::Of::device, "its tap was deleted"};
   return std::nullopt;
 }
 
+// Copies the requests once, then cuts them into chains; returns how many chains.
 std::size_t Queue::read_burst(ring::Index available) {
   const std::size_t looked_at = std::min<std::size_t>(available, window);
   for (std::size_t i = 0; i < looked_at; ++i)
