@@ -1,7 +1,8 @@
 #!/bin/bash
 # compare.sh [FOLDER]: kernel netback, ringbackd and QEMU's xen_nic in one boot of real Xen, in turn. Prints a
 # table of medians, spreads and ratios in Markdown, and puts it into FOLDER/xen-comparison.md, with xen-comparison.svg.
-# ROUNDS (5) and SECONDS_EACH (3) can be set.
+# ROUNDS (5) and SECONDS_EACH (3) can be set, and BACKEND_DOMAIN=driver: backends in a PVH driver domain, without xen_nic; it
+# has its own table there, and no picture.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
 # shellcheck source=packaging/setup.sh
@@ -13,9 +14,17 @@ build release >&2
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
-qemu=$("$here/image/xen_nic.sh" "$cache") || exit
-"$here/boot.sh" --programs "$ringback/build/release/bin" --with "$qemu" --words "ROUNDS=${ROUNDS:-5} SECONDS_EACH=${SECONDS_EACH:-3}" \
-  --guests pv2 --timeout 2400 --out "$out" "$here/suites/compare.sh" >&2
+domain=${BACKEND_DOMAIN:-dom0} qemu='' mark=table
+case $domain in
+  dom0) qemu=$("$here/image/xen_nic.sh" "$cache") || exit ;;
+  driver) mark='driver domain' ;;
+  *)
+    echo "$0: BACKEND_DOMAIN is dom0 or driver" >&2
+    exit 2
+    ;;
+esac
+"$here/boot.sh" --programs "$ringback/build/release/bin" --with "$qemu" --guests pv2 --timeout 2400 --out "$out" \
+  --words "ROUNDS=${ROUNDS:-5} SECONDS_EACH=${SECONDS_EACH:-3} BACKEND_DOMAIN=$domain" "$here/suites/compare.sh" >&2
 
 # statistics: `measure backend median lowest highest ratio`, ratio to kernel netback, above 1 where better
 statistics() {
@@ -34,15 +43,15 @@ statistics() {
 statistics >"$out/statistics"
 
 table() {
-  echo "| measured | kernel netback | ringbackd, tap | times | ringbackd, switch | times | QEMU xen_nic | times |"
-  echo "|---|---|---|---|---|---|---|---|"
-  awk '
+  echo "| measured | kernel netback | ringbackd, tap | times | ringbackd, switch | times |${qemu:+ QEMU xen_nic | times |}"
+  echo "|---|---|---|---|---|---|${qemu:+---|---|}"
+  awk -v qemu="$qemu" '
     { cell[$1, $2] = $3 " (" $4 "-" $5 ")"; ratio[$1, $2] = $6; if (!seen[$1]++) order[++count] = $1 }
     function column(m, b) { return ((m, b) in cell ? cell[m, b] : "-") " | " ((m, b) in ratio ? ratio[m, b] : "-") }
     END {
       for (i = 1; i <= count; ++i) {
         m = order[i]; label = m; sub(":", ", ", label); gsub("-", " ", label)
-        print "| " label " | " cell[m, "netback"] " | " column(m, "tap") " | " column(m, "switch") " | " column(m, "qemu") " |"
+        print "| " label " | " cell[m, "netback"] " | " column(m, "tap") " | " column(m, "switch") " |" (qemu ? " " column(m, "qemu") " |" : "")
       }
     }' "$out/statistics"
 }
@@ -75,10 +84,10 @@ PLOT
 if [[ -n $folder ]]; then
   page=$folder/xen-comparison.md
   mkdir -p "$folder"
-  [[ -e $page ]] || printf '<!-- table -->\n<!-- end of table -->\n' >"$page"
+  grep -qs "<!-- $mark -->" "$page" || printf '<!-- %s -->\n<!-- end of table -->\n' "$mark" >>"$page"
   table | tee "$out/table"
-  sed -i -e "/<!-- table -->/r $out/table" -e '/<!-- table -->/,/<!-- end of table -->/ { /^|/d }' "$page"
-  picture | gnuplot >"$folder/xen-comparison.svg"
+  sed -i -e "/<!-- $mark -->/r $out/table" -e "/<!-- $mark -->/,/<!-- end of table -->/ { /^|/d }" "$page"
+  [[ -z $qemu ]] || picture | gnuplot >"$folder/xen-comparison.svg"
 else
   table
 fi

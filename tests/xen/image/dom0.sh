@@ -30,6 +30,8 @@ guest() {
     echo "ramdisk='${ramdisk:-/guest/guest.cpio}'"
     echo "extra='console=hvc0 quiet loglevel=4 mitigations=off init_on_alloc=0 tsc=reliable ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
     [[ -z ${vif-} ]] || echo "vif=['${vif//;/\',\'}']"
+    # Or Xen emulates rdtsc, as it distrusts the emulated clock, and Linux has one in each system call (of its stack's random offset).
+    echo "tsc_mode='native'"
     echo "on_crash='preserve'"
     echo "on_reboot='restart'"
     [[ -z ${extra-} ]] || echo "$extra"
@@ -125,7 +127,7 @@ driver_domain() {
   mkdir -p /tmp/empty/{proc,sys,dev,run,tmp,guest,out,save,var/log/xen}
   (cd /tmp/empty && find . | cpio -o -H newc 2>/dev/null) >>/tmp/driver.cpio
   # Xen cuts a PV guest's command line at 1024 bytes.
-  memory=$mib ramdisk=/tmp/driver.cpio words="role=driver do=$(base64 -w0 <<<"$*")" extra='driver_domain=1' guest driver ''
+  memory=$mib ramdisk=/tmp/driver.cpio words="role=driver do=$(base64 -w0 <<<"$*")" extra=$'driver_domain=1\n'${extra-} guest driver ''
 }
 
 failures=0 claims=0
