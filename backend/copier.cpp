@@ -5,7 +5,6 @@ namespace ringback::backend {
 using hypervisor::Copy;
 using hypervisor::GrantEnd;
 using hypervisor::LocalEnd;
-using hypervisor::make_copy;
 
 namespace {
 // For a burst from a tap; what is written to one is cut long before.
@@ -27,30 +26,27 @@ Copier::Copier(hypervisor::GrantUser& grants, hypervisor::Io& io)
   owners_.reserve(usual_batch);
 }
 
-void Copier::to_grant(FrameReader& from, Frame& frame, GrantEnd to, std::size_t size,
+void Copier::to_grant(FrameReader& from, Frame& frame, const GrantEnd& to, std::size_t size,
                       ring::RxResponse& response) {
-  while (size > 0) {
-    const auto chunk = from.next(size);
+  for (std::size_t done = 0; done < size;) {
+    const auto chunk = from.next(size - done);
+    const GrantEnd end{to.domain, to.ref, static_cast<std::uint16_t>(to.offset + done)};
     if (chunk.local != nullptr)
-      batch_.push_back(make_copy(LocalEnd{chunk.local}, to, chunk.size));
+      append(LocalEnd{chunk.local}, end, chunk.size, &frame, &response);
     else
-      batch_.push_back(make_copy(GrantEnd{frame.domain, chunk.gref, chunk.offset}, to, chunk.size));
-    owners_.push_back({&frame, &response});
-    to.offset = static_cast<std::uint16_t>(to.offset + chunk.size);
-    size -= chunk.size;
+      append(GrantEnd{frame.domain, chunk.gref, chunk.offset}, end, chunk.size, &frame, &response);
+    done += chunk.size;
   }
 }
 
 void Copier::to_local(FrameReader& from, Frame& frame, std::byte* to, std::size_t size) {
   while (size > 0) {
     const auto chunk = from.next(size);
-    if (chunk.local != nullptr) {
+    if (chunk.local != nullptr)
       std::copy_n(chunk.local, chunk.size, to);
-    } else {
-      batch_.push_back(
-          make_copy(GrantEnd{frame.domain, chunk.gref, chunk.offset}, LocalEnd{to}, chunk.size));
-      owners_.push_back({&frame, nullptr});
-    }
+    else
+      append(GrantEnd{frame.domain, chunk.gref, chunk.offset}, LocalEnd{to}, chunk.size, &frame,
+             nullptr);
     to += chunk.size;
     size -= chunk.size;
   }
@@ -78,7 +74,7 @@ void Copier::blame(const Copy& copy, const Owner& owner) {
 
 bool Copier::readable(GrantEnd source) {
   std::byte byte;
-  Copy probe = make_copy(source, LocalEnd{&byte}, 1);
+  Copy probe = hypervisor::make_copy(source, LocalEnd{&byte}, 1);
   return grants_.copy({&probe, 1}).has_value() && probe.status == GNTST_okay;
 }
 

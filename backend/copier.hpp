@@ -24,7 +24,7 @@ class Copier {
   // Appends copies of the reader's next `size` bytes. If one fails in flush(), the frame is marked
   // as failed when its sender's grant is to blame, else response (if there is one) gets an error
   // status.
-  void to_grant(FrameReader& from, Frame& frame, hypervisor::GrantEnd to, std::size_t size,
+  void to_grant(FrameReader& from, Frame& frame, const hypervisor::GrantEnd& to, std::size_t size,
                 ring::RxResponse& response);
   void to_local(FrameReader& from, Frame& frame, std::byte* to, std::size_t size);
 
@@ -46,6 +46,15 @@ class Copier {
     Frame* frame;
     ring::RxResponse* response;
   };
+  // In place: a copy that is built elsewhere first costs more than all the rest of it.
+  template <class From, class To>
+  void append(const From& from, const To& to, std::uint16_t size, Frame* frame,
+              ring::RxResponse* response) {
+    hypervisor::set_copy(batch_.emplace_back(), from, to, size);
+    Owner& owner = owners_.emplace_back();
+    owner.frame = frame;
+    owner.response = response;
+  }
   void blame(const hypervisor::Copy& copy, const Owner& owner);
   bool readable(hypervisor::GrantEnd source);
 

@@ -42,6 +42,7 @@ class FrameReader {
   };
 
   explicit FrameReader(const Frame& frame) : head_(frame.head), rest_(frame.rest) {}
+  explicit FrameReader(std::span<const ring::Piece> pieces) : rest_(pieces) {}
 
   // The next 1 to `limit` bytes; only while bytes are left and limit > 0.
   Chunk next(std::size_t limit) {

@@ -127,8 +127,7 @@ std::optional<Fault> Queue::fault() const {
 // Copies the requests once, then cuts them into chains; returns how many chains.
 std::size_t Queue::read_burst(ring::Index available) {
   const std::size_t looked_at = std::min<std::size_t>(available, window);
-  for (std::size_t i = 0; i < looked_at; ++i)
-    requests_[i] = tx_.request(static_cast<ring::Index>(i));
+  tx_.requests({requests_.data(), looked_at});
   std::size_t count = 0;
   std::size_t next = 0;
   while (count < burst_size && next < looked_at) {
@@ -136,7 +135,7 @@ std::size_t Queue::read_burst(ring::Index available) {
     const std::size_t left = looked_at - next;
     // A chain cut by the window is for the next burst; one cut by the producer index is a fault.
     if (count > 0 && left < 2 * ring::max_tx_slots && looked_at < available) break;
-    chain = ring::read_tx_chain({requests_.data() + next, left});
+    ring::read_tx_chain({requests_.data() + next, left}, chain);
     if (chain.verdict == TxVerdict::fatal) {
       broken_ = describe(chain.fault);
       break;
@@ -159,13 +158,14 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     if (chain.verdict == TxVerdict::error) tx_counters_.drop(Drop::malformed);
     if (chain.verdict != TxVerdict::frame) continue;
     Frame& frame = frames_[frame_count_];
-    frame = {.head = {},
-             .rest = chain.view(),
-             .domain = config_.guest,
-             .size = chain.size,
-             .offload = chain.offload,
-             .failed = false};
-    FrameReader reader(frame);
+    // Field by field: a whole one would be built elsewhere first, and its copy wait for that.
+    frame.head = {};
+    frame.rest = chain.view();
+    frame.domain = config_.guest;
+    frame.size = chain.size;
+    frame.offload = chain.offload;
+    frame.failed = false;
+    FrameReader reader(chain.view());
     const std::size_t phase = page_phase(chain);
     std::size_t size = std::min<std::size_t>(chain.size, net::head_size);
     frame.head = copier.heads().subspan(frame_count_ * net::head_size, size);

@@ -139,11 +139,11 @@ bool RxSink::place(Frame& frame, Copier& copier) {
   if (!has_slots(needed)) return false;
   if (placed_ == plans_.size()) finish(copier);
   std::array<ring::RxRequest, ring::max_rx_slots> requests;
-  for (ring::Index i = 0; i < needed; ++i) requests[i] = ring_.request(i);
+  ring_.requests({requests.data(), needed});
   ring_.consume(needed);
   frames_[placed_] = &frame;
   ring::RxPlan& plan = plans_[placed_++];
-  plan = ring::plan_rx(frame.size, frame.offload, {requests.data(), needed}, first_size);
+  ring::plan_rx(frame.size, frame.offload, {requests.data(), needed}, first_size, plan);
   FrameReader reader(frame);
   for (std::size_t i = 0; i < plan.copy_count; ++i) {
     const ring::RxCopy& copy = plan.copies[i];

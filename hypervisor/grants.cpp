@@ -62,41 +62,7 @@ class XenGrantSharer final : public GrantSharer {
   std::unique_ptr<xengntshr_handle, decltype(&xengntshr_close)> handle_;
 };
 
-Copy blank_copy(std::uint16_t size, std::uint16_t flags) {
-  Copy copy{};
-  copy.len = size;
-  copy.flags = flags;
-  return copy;
-}
-
-void set_end(Copy::xengnttab_copy_ptr& end, GrantEnd grant) {
-  end.foreign.ref = grant.ref;
-  end.foreign.offset = grant.offset;
-  end.foreign.domid = grant.domain;
-}
-
 }  // namespace
-
-Copy make_copy(GrantEnd from, LocalEnd to, std::uint16_t size) {
-  Copy copy = blank_copy(size, GNTCOPY_source_gref);
-  set_end(copy.source, from);
-  copy.dest.virt = to.memory;
-  return copy;
-}
-
-Copy make_copy(LocalEnd from, GrantEnd to, std::uint16_t size) {
-  Copy copy = blank_copy(size, GNTCOPY_dest_gref);
-  copy.source.virt = from.memory;
-  set_end(copy.dest, to);
-  return copy;
-}
-
-Copy make_copy(GrantEnd from, GrantEnd to, std::uint16_t size) {
-  Copy copy = blank_copy(size, GNTCOPY_source_gref | GNTCOPY_dest_gref);
-  set_end(copy.source, from);
-  set_end(copy.dest, to);
-  return copy;
-}
 
 Result<std::unique_ptr<GrantUser>> open_grant_user() {
   xengnttab_handle* handle = xengnttab_open(nullptr, 0);

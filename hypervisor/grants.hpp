@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "hypervisor/result.hpp"
@@ -31,10 +32,34 @@ struct GrantEnd {
   GrantRef ref;
   std::uint16_t offset;
 };
-Copy make_copy(GrantEnd from, LocalEnd to, std::uint16_t size);
-Copy make_copy(LocalEnd from, GrantEnd to, std::uint16_t size);
-// From guest to guest, a foreign grant on both sides: this domain never holds the bytes.
-Copy make_copy(GrantEnd from, GrantEnd to, std::uint16_t size);
+// Makes `copy` a new one, where it lies. From guest to guest, a foreign grant on both sides, this
+// domain never holds the bytes.
+template <class From, class To>
+void set_copy(Copy& copy, const From& from, const To& to, std::uint16_t size) {
+  constexpr bool from_grant = std::is_same_v<From, GrantEnd>;
+  constexpr bool to_grant = std::is_same_v<To, GrantEnd>;
+  static_assert(from_grant || to_grant);
+  const auto set = [](auto& end, const auto& value) {
+    if constexpr (std::is_same_v<decltype(value), const GrantEnd&>) {
+      end.foreign.ref = value.ref;
+      end.foreign.offset = value.offset;
+      end.foreign.domid = value.domain;
+    } else {
+      end.virt = value.memory;
+    }
+  };
+  set(copy.source, from);
+  set(copy.dest, to);
+  copy.len = size;
+  copy.flags = (from_grant ? GNTCOPY_source_gref : 0) | (to_grant ? GNTCOPY_dest_gref : 0);
+  copy.status = GNTST_okay;
+}
+template <class From, class To>
+Copy make_copy(const From& from, const To& to, std::uint16_t size) {
+  Copy copy{};
+  set_copy(copy, from, to, size);
+  return copy;
+}
 
 // Ends a mapping or a sharing: xengnttab_unmap or xengntshr_unshare, or a simulation's.
 using Release = void (*)(void* handle, void* memory, std::uint32_t pages);

@@ -1,7 +1,7 @@
 // The backend's end of a shared ring: takes requests, gives responses in order.
 //
 //   if (auto n = ring.unconsumed()) {
-//     for (i < *n) ring.request(i) ...
+//     ring.requests({mine, *n}) ...
 //     ring.consume(*n);
 //     for (i < *n) ring.respond(...);
 //   }
@@ -43,6 +43,11 @@ class BackRing {
   // A private copy of the request `ahead` places past the next one; ahead < unconsumed().
   Request request(Index ahead = 0) const {
     return shared_.template copy_from<Request>(req_cons_ + ahead);
+  }
+  // Private copies of the next ones; to.size() <= unconsumed().
+  void requests(std::span<Request> to) const {
+    Index index = req_cons_;
+    for (Request& request : to) shared_.copy_from(index++, request);
   }
   void consume(Index count) { req_cons_ += count; }
 

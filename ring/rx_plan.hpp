@@ -53,5 +53,8 @@ struct RxPlan {
 // the frame down to what the guest negotiated.
 RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
                std::size_t first_size = 0);
+// The same into `plan`, whatever was in it: a burst has many, and they are large.
+void plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
+             std::size_t first_size, RxPlan& plan);
 
 }  // namespace ringback::ring

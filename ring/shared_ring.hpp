@@ -75,12 +75,20 @@ class SharedRing {
     word(12).store(1, std::memory_order_release);
   }
 
+  // Word by word to where it is to be: a copy that is gathered elsewhere first has to wait for its
+  // own stores.
+  template <class Message>
+  void copy_from(Index index, Message& to) const {
+    for (std::size_t i = 0; i < sizeof(Message) / 4; ++i) {
+      const std::uint32_t bits = slot_word(index, i).load(std::memory_order_relaxed);
+      std::memcpy(reinterpret_cast<std::byte*>(&to) + 4 * i, &bits, sizeof bits);
+    }
+  }
   template <class Message>
   Message copy_from(Index index) const {
-    std::uint32_t words[sizeof(Message) / 4] = {};
-    for (std::size_t i = 0; i < std::size(words); ++i)
-      words[i] = slot_word(index, i).load(std::memory_order_relaxed);
-    return std::bit_cast<Message>(words);
+    Message message;
+    copy_from(index, message);
+    return message;
   }
 
   // Writes the whole slot: what the value doesn't cover is zeroed, so that no old byte leaks

@@ -49,9 +49,12 @@ bool crosses_page(std::uint32_t offset, std::uint32_t size) {
 
 void read_slots(std::span<const TxRequest> slots, TxChain& chain) {
   const TxRequest& first = slots.front();
+  chain.verdict = TxVerdict::fatal;
+  chain.fault = TxFault::none;
   chain.slots = 1;
+  chain.extras = 0;
   chain.size = first.size;
-  chain.offload.checksum = to_checksum(first.flags, tx_checksum_flags);
+  chain.offload = {to_checksum(first.flags, tx_checksum_flags), net::Gso::none, 0};
   if (first.flags & NETTXF_extra_info) {
     const TxFault fault = read_extras(slots, chain);
     if (fault != TxFault::none) return fail(chain, TxVerdict::fatal, fault);
@@ -111,6 +114,10 @@ TxChain read_tx_chain(std::span<const TxRequest> slots) {
   TxChain chain;  // not {}: the pieces stay as they are, and are built where the caller has them
   read_slots(slots, chain);
   return chain;
+}
+
+void read_tx_chain(std::span<const TxRequest> slots, TxChain& chain) {
+  read_slots(slots, chain);
 }
 
 }  // namespace ringback::ring

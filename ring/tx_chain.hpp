@@ -66,10 +66,12 @@ struct TxChain {
   std::span<const Piece> view() const { return {pieces.data(), piece_count}; }
 };
 
-// Reads the chain that starts at slots[0]. slots: private copies of every request up to the
+// Reads the chain that starts at slots[0] . slots: private copies of every request up to the
 // producer index that the caller is willing to look at, at least one. A caller that looked at fewer
 // than there are must offer at least 32 when it has them, so that `unfinished` means the peer's
 // producer index and not the caller's window.
 TxChain read_tx_chain(std::span<const TxRequest> slots);
+// The same into `chain`, whatever was in it: a burst has many, and they are large.
+void read_tx_chain(std::span<const TxRequest> slots, TxChain& chain);
 
 }  // namespace ringback::ring

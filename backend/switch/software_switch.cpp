@@ -10,6 +10,7 @@ namespace ringback::backend {
 namespace {
 
 constexpr std::size_t mac_capacity = 65536;
+constexpr std::uint64_t no_mac = UINT64_MAX;
 
 std::uint32_t seconds() {
   timespec now{};
@@ -79,6 +80,9 @@ void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_
   std::array<Frame*, burst_size> flooded;
   std::size_t list_count = 0;
   std::size_t flood_count = 0;
+  std::uint64_t last_source = no_mac;
+  std::uint64_t last_destination = no_mac;
+  std::optional<PortNumber> receiver;  // of the last destination
   for (std::size_t i = 0; i < burst.size(); ++i) {
     Frame& frame = burst[i];
     if (frame.failed) {
@@ -88,21 +92,25 @@ void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_
     next[i] = end;
     const std::uint64_t source = mac_at(frame.head.data() + 6);
     const std::uint64_t destination = mac_at(frame.head.data());
-    if (!is_multicast(source)) macs_.learn(source, port, now);
-    const auto to = is_multicast(destination) ? std::nullopt : macs_.find(destination, now);
-    if (!to) {
+    // Most of a burst is of one flow.
+    if (source != last_source && !is_multicast(source)) macs_.learn(source, port, now);
+    if (destination != last_destination)
+      receiver = is_multicast(destination) ? std::nullopt : macs_.find(destination, now);
+    last_source = source;
+    last_destination = destination;
+    if (!receiver) {
       flooded[flood_count++] = &frame;
       continue;
     }
-    if (*to == port) {
+    if (*receiver == port) {
       counters.drop(Drop::no_receiver);  // its receiver is on the side that it came from
       continue;
     }
     const auto index = static_cast<std::uint8_t>(i);
     const auto list = std::find_if(lists.begin(), lists.begin() + list_count,
-                                   [&](const List& l) { return l.to == *to; });
+                                   [&](const List& l) { return l.to == *receiver; });
     if (list == lists.begin() + list_count) {
-      lists[list_count++] = {*to, index, index};
+      lists[list_count++] = {*receiver, index, index};
     } else {
       next[list->last] = index;
       list->last = index;

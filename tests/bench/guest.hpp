@@ -1,0 +1,167 @@
+// A guest that sends one frame again and again and takes what comes, as cheaply as the protocol
+// allows: what is measured is what is between two of them. It polls, and asks for no event.
+#pragma once
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "hypervisor/event_channels.hpp"
+#include "hypervisor/grants.hpp"
+#include "ring/netif.hpp"
+#include "ring/rx_plan.hpp"
+
+namespace ringback::bench {
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().what);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+// Opens handles as another domain of the embedded hypervisor than this process runs in.
+class AsDomain {
+ public:
+  explicit AsDomain(hypervisor::DomainId domain) : own_(std::getenv("RINGBACK_HYPERVISOR")) {
+    std::string path = own_;
+    const std::string here = "/domain-0/";
+    path.replace(path.find(here), here.size(), "/domain-" + std::to_string(domain) + "/");
+    setenv("RINGBACK_HYPERVISOR", path.c_str(), 1);
+  }
+  ~AsDomain() { setenv("RINGBACK_HYPERVISOR", own_.c_str(), 1); }
+  AsDomain(const AsDomain&) = delete;
+  AsDomain& operator=(const AsDomain&) = delete;
+
+ private:
+  const std::string own_;
+};
+
+using Mac = std::array<std::uint8_t, 6>;
+inline Mac mac_of(hypervisor::DomainId domain) {
+  return {0x00, 0x16, 0x3e, 0, 0, static_cast<std::uint8_t>(domain)};
+}
+inline constexpr Mac broadcast = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+class Guest {
+ public:
+  static constexpr std::uint32_t page_count = 256;
+
+  explicit Guest(hypervisor::DomainId id) : Guest(id, AsDomain(id)) {}
+
+  // What send() sends from now on.
+  void prepare(std::size_t size, const Mac& to) {
+    size_ = size;
+    pieces_ = static_cast<ring::Index>((size + ring::page_size - 1) / ring::page_size);
+    const Mac from = mac_of(domain);
+    for (std::uint32_t p = 0; p < page_count; ++p) {
+      auto* const bytes = reinterpret_cast<std::uint8_t*>(tx_pages.page(p).data());
+      std::copy(to.begin(), to.end(), bytes);
+      std::copy(from.begin(), from.end(), bytes + 6);
+      bytes[12] = 0x88;  // an experimental EtherType (IEEE 802)
+      bytes[13] = 0xb5;
+    }
+  }
+
+  // So many frames, as far as the ring has room; returns how many.
+  std::size_t send(std::size_t count) {
+    std::size_t sent = 0;
+    for (; sent < count && tx.free() >= pieces_; ++sent) put_frame();
+    tx.publish();
+    return sent;
+  }
+  void take_answers() {
+    const auto ready = tx.unconsumed();
+    if (!ready) throw std::runtime_error("the backend lies in the tx ring");
+    tx.consume(*ready);
+  }
+  // Takes what has come and posts its buffers again; returns how many frames.
+  std::size_t receive() {
+    const auto ready = rx.unconsumed();
+    if (!ready) throw std::runtime_error("the backend lies in the rx ring");
+    std::size_t frames = 0;
+    for (ring::Index i = 0; i < *ready; ++i) {
+      const auto response = rx.response(i);
+      if (response.status < 0) throw std::runtime_error("the backend reports an error");
+      if ((response.flags & NETRXF_more_data) == 0) ++frames;
+    }
+    rx.consume(*ready);
+    post();
+    return frames;
+  }
+
+  // Writes every byte of the next frames to be sent, and reads every byte of those that have come:
+  // what applications do.
+  void write_payload(std::size_t frames) {
+    for (ring::Index i = 0; i < frames * pieces_; ++i) {
+      auto* const bytes = tx_pages.page((next_tx_ + i) % page_count).data();
+      const std::size_t size = std::min<std::size_t>(size_, ring::page_size);
+      std::fill(bytes + 14, bytes + size, static_cast<std::byte>(next_tx_));
+    }
+  }
+  std::uint64_t read_payload() const {
+    std::uint64_t sum = 0;
+    const auto ready = rx.unconsumed().value_or(0);
+    for (ring::Index i = 0; i < ready; ++i) {
+      const auto response = rx.response(i);
+      const auto* words = reinterpret_cast<const std::uint64_t*>(
+          rx_pages.page((rx.next_response() + i) % page_count).data());
+      for (std::int16_t at = 0; at + 8 <= response.status; at += 8) sum += *words++;
+    }
+    return sum;
+  }
+
+  const hypervisor::DomainId domain;
+  std::unique_ptr<hypervisor::GrantSharer> sharer;
+  std::unique_ptr<hypervisor::EventChannels> events;
+  hypervisor::SharedPages rings, tx_pages, rx_pages;
+  ring::TxFrontRing tx;
+  ring::RxFrontRing rx;
+  hypervisor::Port channel;
+
+ private:
+  Guest(hypervisor::DomainId id, const AsDomain&)
+      : domain(id),
+        sharer(must(hypervisor::open_grant_sharer())),
+        events(must(hypervisor::open_event_channels())),
+        rings(must(sharer->share(0, 2, hypervisor::Access::read_write))),
+        tx_pages(must(sharer->share(0, page_count, hypervisor::Access::read_only))),
+        rx_pages(must(sharer->share(0, page_count, hypervisor::Access::read_write))),
+        tx(ring::TxFrontRing::initialise(rings.page(0))),
+        rx(ring::RxFrontRing::initialise(rings.page(1))),
+        channel(must(events->bind_unbound(0))) {
+    post();
+  }
+
+  void put_frame() {
+    std::size_t left = size_;
+    for (ring::Index i = 0; i < pieces_; ++i) {
+      const std::uint32_t page = next_tx_++ % page_count;
+      const std::size_t piece = std::min<std::size_t>(left, ring::page_size);
+      left -= piece;
+      ring::TxRequest request{};
+      request.gref = tx_pages.refs()[page];
+      request.flags = left > 0 ? NETTXF_more_data : 0;
+      request.id = static_cast<std::uint16_t>(page);
+      // The first one has the whole frame's size (netif.h).
+      request.size = static_cast<std::uint16_t>(i == 0 ? size_ : piece);
+      tx.put(request);
+    }
+  }
+  void post() {
+    while (rx.free() > 0) {
+      const std::uint32_t page = next_rx_++ % page_count;
+      rx.put({.id = static_cast<std::uint16_t>(page), .pad = 0, .gref = rx_pages.refs()[page]});
+    }
+    rx.publish();
+  }
+
+  std::size_t size_ = 0;
+  ring::Index pieces_ = 1;
+  std::uint32_t next_tx_ = 0;
+  std::uint32_t next_rx_ = 0;
+};
+
+}  // namespace ringback::bench
