@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -21,12 +22,35 @@ class Copier {
 
   hypervisor::Io& io() { return io_; }
 
-  // Appends copies of the reader's next `size` bytes. If one fails in flush(), the frame is marked
-  // as failed when its sender's grant is to blame, else response (if there is one) gets an error
-  // status.
+  // Appends copies of the reader's next `size` bytes; a full batch is carried out at once. If one
+  // fails in flush(), the frame is marked as failed when its sender's grant is to blame, else
+  // response (if there is one) gets an error status.
   void to_grant(FrameReader& from, Frame& frame, const hypervisor::GrantEnd& to, std::size_t size,
-                ring::RxResponse& response);
-  void to_local(FrameReader& from, Frame& frame, std::byte* to, std::size_t size);
+                ring::RxResponse& response) {
+    for (std::size_t done = 0; done < size;) {
+      const auto chunk = from.next(size - done);
+      const hypervisor::GrantEnd end{to.domain, to.ref,
+                                     static_cast<std::uint16_t>(to.offset + done)};
+      if (chunk.local != nullptr)
+        append(hypervisor::LocalEnd{chunk.local}, end, chunk.size, &frame, &response);
+      else
+        append(hypervisor::GrantEnd{frame.domain, chunk.gref, chunk.offset}, end, chunk.size,
+               &frame, &response);
+      done += chunk.size;
+    }
+  }
+  void to_local(FrameReader& from, Frame& frame, std::byte* to, std::size_t size) {
+    while (size > 0) {
+      const auto chunk = from.next(size);
+      if (chunk.local != nullptr)
+        std::memcpy(to, chunk.local, chunk.size);
+      else
+        append(hypervisor::GrantEnd{frame.domain, chunk.gref, chunk.offset},
+               hypervisor::LocalEnd{to}, chunk.size, &frame, nullptr);
+      to += chunk.size;
+      size -= chunk.size;
+    }
+  }
 
   // Carries out what was appended. Frames, responses and memory named there must still be where
   // they were.
@@ -50,18 +74,20 @@ class Copier {
   template <class From, class To>
   void append(const From& from, const To& to, std::uint16_t size, Frame* frame,
               ring::RxResponse* response) {
-    hypervisor::set_copy(batch_.emplace_back(), from, to, size);
-    Owner& owner = owners_.emplace_back();
-    owner.frame = frame;
-    owner.response = response;
+    if (count_ == batch_.size()) flush();
+    hypervisor::set_copy(batch_[count_], from, to, size);
+    owners_[count_].frame = frame;
+    owners_[count_].response = response;
+    ++count_;
   }
   void blame(const hypervisor::Copy& copy, const Owner& owner);
   bool readable(hypervisor::GrantEnd source);
 
   hypervisor::GrantUser& grants_;
   hypervisor::Io& io_;
-  std::vector<hypervisor::Copy> batch_;
-  std::vector<Owner> owners_;  // one for each of batch_
+  std::vector<hypervisor::Copy> batch_;  // the first count_ of them
+  std::vector<Owner> owners_;            // one for each of batch_
+  std::size_t count_ = 0;
   hypervisor::PageMemory heads_;
   hypervisor::PageMemory whole_frames_;
   hypervisor::PageMemory scratch_;

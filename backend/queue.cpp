@@ -151,6 +151,7 @@ std::size_t Queue::read_burst(ring::Index available) {
 // whole gets it by the same batch of copies, as far as there is room.
 void Queue::copy_heads(std::size_t count, Copier& copier) {
   frame_count_ = 0;
+  bool claims = false;
   std::span<std::byte> whole;
   if (port_.wants_whole_frames()) whole = copier.whole_frames();
   for (std::size_t c = 0; c < count; ++c) {
@@ -160,7 +161,7 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     Frame& frame = frames_[frame_count_];
     // Field by field: a whole one would be built elsewhere first, and its copy wait for that.
     frame.head = {};
-    frame.rest = chain.view();
+    frame.rest = {};
     frame.domain = config_.guest;
     frame.size = chain.size;
     frame.offload = chain.offload;
@@ -175,7 +176,10 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
       whole = whole.subspan(std::min(hypervisor::whole_pages(phase + size), whole.size()));
     }
     copier.to_local(reader, frame, frame.head.data(), size);
+    claims = claims || chain.offload.gso != net::Gso::none ||
+             chain.offload.checksum == net::Checksum::partial;
     ++frame_count_;
+    if (size == chain.size) continue;
 
     std::size_t skip = size;
     std::size_t first = 0;
@@ -187,7 +191,7 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     frame.rest = chain.view().subspan(first);
   }
   copier.flush();
-  check_claims(count);
+  if (claims) check_claims(count);
 }
 
 // What the guest says of a frame is checked here, once, for whoever receives it: on bytes that it

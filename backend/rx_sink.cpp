@@ -1,5 +1,6 @@
 #include "backend/rx_sink.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "net/checksum.hpp"
@@ -134,33 +135,46 @@ void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
 // Reserves slots and appends the copies; false if the guest has not posted enough. Then it will
 // notify when it has.
 bool RxSink::place(Frame& frame, Copier& copier) {
-  const std::size_t first_size = first_cut(frame);
-  const ring::Index needed = ring::rx_slots(frame.size, frame.offload, first_size);
+  const bool one_slot = frame.size <= ring::page_size && frame.offload.gso == Gso::none;
+  const std::size_t first_size = one_slot ? 0 : first_cut(frame);
+  const ring::Index needed = one_slot ? 1 : ring::rx_slots(frame.size, frame.offload, first_size);
   if (!has_slots(needed)) return false;
-  if (placed_ == plans_.size()) finish(copier);
+  if (placed_count_ == placed_.size() || response_count_ + needed > responses_.size())
+    finish(copier);
   std::array<ring::RxRequest, ring::max_rx_slots> requests;
   ring_.requests({requests.data(), needed});
   ring_.consume(needed);
-  frames_[placed_] = &frame;
-  ring::RxPlan& plan = plans_[placed_++];
-  ring::plan_rx(frame.size, frame.offload, {requests.data(), needed}, first_size, plan);
+  posted_ -= needed;
+  ring::RxResponse* const responses = &responses_[response_count_];
   FrameReader reader(frame);
-  for (std::size_t i = 0; i < plan.copy_count; ++i) {
-    const ring::RxCopy& copy = plan.copies[i];
-    copier.to_grant(reader, frame, {guest_, copy.gref, 0}, copy.size,
-                    plan.responses[copy.response]);
+  if (one_slot) {
+    *responses = ring::one_slot_response(requests[0].id, frame.size, frame.offload);
+    copier.to_grant(reader, frame, {guest_, requests[0].gref, 0}, frame.size, *responses);
+  } else {
+    const auto plan =
+        ring::plan_rx(frame.size, frame.offload, {requests.data(), needed}, first_size);
+    std::copy_n(plan.responses.data(), needed, responses);
+    for (std::size_t i = 0; i < plan.copy_count; ++i) {
+      const ring::RxCopy& copy = plan.copies[i];
+      copier.to_grant(reader, frame, {guest_, copy.gref, 0}, copy.size, responses[copy.response]);
+    }
   }
+  placed_[placed_count_].frame = &frame;
+  placed_[placed_count_++].slots = needed;
+  response_count_ += needed;
   return true;
 }
 
 bool RxSink::has_slots(ring::Index needed) {
+  if (posted_ >= needed) return true;
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto available = ring_.unconsumed();
     if (!available) {
       if (!std::exchange(broken_, true)) found_broken_();
       return false;
     }
-    if (*available >= needed) return true;
+    posted_ = *available;
+    if (posted_ >= needed) return true;
     if (!ring_.final_check(needed)) return false;
   }
   return false;
@@ -179,20 +193,21 @@ void RxSink::hold(Frame& frame, Copier& copier) {
 
 // Carries out the copies, then answers, publishes and notifies once for all that was placed.
 void RxSink::finish(Copier& copier) {
-  if (placed_ == 0) return;
+  if (placed_count_ == 0) return;
   copier.flush();
-  for (std::size_t i = 0; i < placed_; ++i) {
+  const ring::RxResponse* response = responses_.data();
+  for (const Placed& placed : std::span(placed_.data(), placed_count_)) {
     bool good = true;
-    for (std::size_t r = 0; r < plans_[i].response_count; ++r) {
-      ring_.respond(plans_[i].responses[r]);
-      good = good && plans_[i].responses[r].status >= 0;
+    for (ring::Index i = 0; i < placed.slots; ++i, ++response) {
+      ring_.respond(*response);
+      good = good && response->status >= 0;
     }
     if (good)
-      counters_.delivered(frames_[i]->size);
+      counters_.delivered(placed.frame->size);
     else
-      counters_.drop(frames_[i]->failed ? Drop::bad_grant : Drop::bad_receiver);
+      counters_.drop(placed.frame->failed ? Drop::bad_grant : Drop::bad_receiver);
   }
-  placed_ = 0;
+  placed_count_ = response_count_ = 0;
   if (ring_.publish()) events_.notify(port_);
 }
 

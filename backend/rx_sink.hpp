@@ -65,9 +65,17 @@ class RxSink final : public Sink {
 
   std::mutex mutex_;  // guards all below and the ring
   bool broken_ = false;
-  std::size_t placed_ = 0;  // frames placed and not finished: plans_[0, placed_)
-  std::array<ring::RxPlan, burst_size> plans_;
-  std::array<Frame*, burst_size> frames_;  // one for each plan
+  // Known to be posted; the guest's index is looked at again only where they are not enough.
+  ring::Index posted_ = 0;
+  // Frames that have slots and are not finished, and the responses of all of them in order.
+  struct Placed {
+    Frame* frame;
+    ring::Index slots;
+  };
+  std::size_t placed_count_ = 0;
+  std::size_t response_count_ = 0;
+  std::array<Placed, burst_size> placed_;
+  std::array<ring::RxResponse, 256> responses_;
   Backlog backlog_;
   Counters counters_;
 };

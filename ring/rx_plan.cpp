@@ -2,20 +2,11 @@
 
 #include <algorithm>
 
-#include "ring/netif_offload.hpp"
-
 namespace ringback::ring {
 
 RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
                std::size_t first_size) {
   RxPlan plan;
-  plan_rx(size, offload, free, first_size, plan);
-  return plan;
-}
-
-void plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
-             std::size_t first_size, RxPlan& plan) {
-  plan.copy_count = plan.response_count = 0;
   std::uint16_t& slot = plan.response_count;
   for (std::size_t done = 0; done < size;) {
     const std::size_t room = done == 0 && first_size > 0 ? first_size : page_size;
@@ -31,6 +22,7 @@ void plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRe
   RxResponse& first = plan.responses[0];
   first.flags |= to_flags(offload, rx_checksum_flags);
   if (offload.gso != net::Gso::none) first.flags |= NETRXF_extra_info;
+  return plan;
 }
 
 }  // namespace ringback::ring

@@ -12,7 +12,7 @@
 #include <span>
 
 #include "net/offload.hpp"
-#include "ring/netif.hpp"
+#include "ring/netif_offload.hpp"
 
 namespace ringback::ring {
 
@@ -51,10 +51,14 @@ struct RxPlan {
 // which are at most max_rx_slots; 0 < size <= max_rx_size; first_size < size, and at most a page; a
 // frontend may take for granted that the first slot has the headers. The caller has already brought
 // the frame down to what the guest negotiated.
+//
+// A frame that needs one slot: the whole of it goes to that page, with this response.
+inline RxResponse one_slot_response(std::uint16_t id, std::size_t size,
+                                    const net::Offload& offload) {
+  return {id, 0, to_flags(offload, rx_checksum_flags), static_cast<std::int16_t>(size)};
+}
+// Any frame.
 RxPlan plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
                std::size_t first_size = 0);
-// The same into `plan`, whatever was in it: a burst has many, and they are large.
-void plan_rx(std::size_t size, const net::Offload& offload, std::span<const RxRequest> free,
-             std::size_t first_size, RxPlan& plan);
 
 }  // namespace ringback::ring

@@ -79,9 +79,11 @@ class SharedRing {
   // own stores.
   template <class Message>
   void copy_from(Index index, Message& to) const {
-    for (std::size_t i = 0; i < sizeof(Message) / 4; ++i) {
-      const std::uint32_t bits = slot_word(index, i).load(std::memory_order_relaxed);
-      std::memcpy(reinterpret_cast<std::byte*>(&to) + 4 * i, &bits, sizeof bits);
+    std::byte* const slot = slot_at(index);
+#pragma GCC unroll 4
+    for (std::size_t at = 0; at < sizeof(Message); at += 4) {
+      const std::uint32_t bits = word_at(slot + at).load(std::memory_order_relaxed);
+      std::memcpy(reinterpret_cast<std::byte*>(&to) + at, &bits, sizeof bits);
     }
   }
   template <class Message>
@@ -95,20 +97,26 @@ class SharedRing {
   // (XSA-216).
   template <class Message>
   void copy_to(Index index, const Message& value) {
-    std::uint32_t words[slot_size / 4] = {};
-    std::memcpy(words, &value, sizeof value);
-    for (std::size_t i = 0; i < std::size(words); ++i)
-      slot_word(index, i).store(words[i], std::memory_order_relaxed);
+    std::byte* const slot = slot_at(index);
+#pragma GCC unroll 4
+    for (std::size_t at = 0; at < slot_size; at += 4) {
+      std::uint32_t bits = 0;
+      if (at < sizeof value)
+        std::memcpy(&bits, reinterpret_cast<const std::byte*>(&value) + at, sizeof bits);
+      word_at(slot + at).store(bits, std::memory_order_relaxed);
+    }
   }
 
  private:
-  std::atomic_ref<std::uint32_t> word(std::size_t offset) const {
-    // Pages are page-aligned and every offset is a multiple of 4, so the reference is aligned and
-    // in bounds.
-    return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(base_ + offset));
+  // Pages are page-aligned, and every place is a multiple of 4 from their start and within them.
+  static std::atomic_ref<std::uint32_t> word_at(std::byte* place) {
+    return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(place));
   }
-  std::atomic_ref<std::uint32_t> slot_word(Index index, std::size_t i) const {
-    return word(header_size + (index & (size_ - 1)) * slot_size + 4 * i);
+  std::atomic_ref<std::uint32_t> word(std::size_t offset) const {
+    return word_at(base_ + offset);
+  }
+  std::byte* slot_at(Index index) const {
+    return base_ + header_size + (index & (size_ - 1)) * slot_size;
   }
   Index publish(std::size_t mine, Index value, std::size_t theirs) {
     word(mine).exchange(value, std::memory_order_seq_cst);

@@ -10,10 +10,13 @@
 // is not learned is flooded, not lost.
 #pragma once
 
+#include <endian.h>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -53,9 +56,11 @@ class MacTable {
 
 // The number of a MAC address in a frame.
 inline std::uint64_t mac_at(const std::byte* bytes) {
-  std::uint64_t mac = 0;
-  for (int i = 0; i < 6; ++i) mac = mac << 8 | std::to_integer<std::uint64_t>(bytes[i]);
-  return mac;
+  std::uint32_t high;
+  std::uint16_t low;
+  std::memcpy(&high, bytes, sizeof high);
+  std::memcpy(&low, bytes + sizeof high, sizeof low);
+  return std::uint64_t{be32toh(high)} << 16 | be16toh(low);
 }
 constexpr bool is_multicast(std::uint64_t mac) {
   return (mac >> 40 & 1) != 0;

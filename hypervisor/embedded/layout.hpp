@@ -68,7 +68,8 @@ class DomainMemory {
 
   DomainMemory() = default;
   // base: size(pages) bytes, page-aligned; only the first events_size of them if pages is 0.
-  DomainMemory(std::byte* base, std::uint32_t pages) : base_(base), pages_(pages) {}
+  DomainMemory(std::byte* base, std::uint32_t pages)
+      : base_(base), first_page_(base + page_at(pages, 0)), pages_(pages) {}
 
   void initialise(DomainId domain) {
     *header() = {layout_magic, layout_version, 1, domain, pages_};
@@ -92,7 +93,7 @@ class DomainMemory {
   void set_grant(GrantRef ref, GrantEntry entry) {
     at(grants_at, ref).store(std::bit_cast<std::uint64_t>(entry), std::memory_order_seq_cst);
   }
-  std::byte* page(std::uint32_t page) const { return base_ + page_at(pages_, page); }
+  std::byte* page(std::uint32_t page) const { return first_page_ + page * page_size; }
 
  private:
   struct Header {
@@ -109,6 +110,7 @@ class DomainMemory {
   }
 
   std::byte* base_ = nullptr;
+  std::byte* first_page_ = nullptr;
   std::uint32_t pages_ = 0;
 };
 
