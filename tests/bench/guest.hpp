@@ -25,10 +25,14 @@ T must(Result<T> result) {
 // Opens handles as another domain of the embedded hypervisor than this process runs in.
 class AsDomain {
  public:
-  explicit AsDomain(hypervisor::DomainId domain) : own_(std::getenv("RINGBACK_HYPERVISOR")) {
-    std::string path = own_;
+  explicit AsDomain(hypervisor::DomainId domain) {
+    const char* const own = std::getenv("RINGBACK_HYPERVISOR");
+    own_ = own == nullptr ? "" : own;
     const std::string here = "/domain-0/";
-    path.replace(path.find(here), here.size(), "/domain-" + std::to_string(domain) + "/");
+    const auto at = own_.find(here);
+    if (at == std::string::npos) throw std::runtime_error("not in domain 0 (one_core.sh)");
+    std::string path = own_;
+    path.replace(at, here.size(), "/domain-" + std::to_string(domain) + "/");
     setenv("RINGBACK_HYPERVISOR", path.c_str(), 1);
   }
   ~AsDomain() { setenv("RINGBACK_HYPERVISOR", own_.c_str(), 1); }
@@ -36,7 +40,7 @@ class AsDomain {
   AsDomain& operator=(const AsDomain&) = delete;
 
  private:
-  const std::string own_;
+  std::string own_;
 };
 
 using Mac = std::array<std::uint8_t, 6>;
