@@ -125,12 +125,14 @@ done
 for name in xl xenstored xenconsoled xentop; do ln -sf "/usr/lib/xen-4.17/bin/$name" "$root/usr/sbin/$name"; done
 copy_program "$root" "$unpacked/usr/bin/xenstore" /usr/bin/xenstore
 for name in chmod exists list ls read rm watch write; do ln -sf xenstore "$root/usr/bin/xenstore-$name"; done
+# Loaded when a thread is cancelled, as xl does at its end.
+copy_program "$root" /lib/x86_64-linux-gnu/libgcc_s.so.1
 for library in /usr/lib/x86_64-linux-gnu/libxen*.so.*; do copy_program "$root" "$library"; done
 copy_program "$root" "$unpacked/usr/lib/openvswitch-switch/ovs-vswitchd" /usr/sbin/ovs-vswitchd
 copy_program "$root" "$unpacked/usr/sbin/ovsdb-server" /usr/sbin/ovsdb-server
 for name in ovs-vsctl ovs-appctl ovsdb-tool; do copy_program "$root" "$unpacked/usr/bin/$name" "/usr/bin/$name"; done
 mkdir -p "$root"/etc/{xen,openvswitch} "$root"/var/{lib/xen/dump,lib/xenstored,log/xen/console} "$root"/run/xen \
-  "$root"/usr/share/openvswitch "$root"/{guest,payload,out}
+  "$root"/usr/share/openvswitch "$root"/{guest,payload,out,save}
 cp "$unpacked"/usr/share/openvswitch/*.ovsschema "$root/usr/share/openvswitch/"
 cp -a "$unpacked/etc/xen/scripts" "$root/etc/xen/"
 echo 'autoballoon="off"' >"$root/etc/xen/xl.conf"

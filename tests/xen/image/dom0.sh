@@ -4,18 +4,28 @@
 #   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=256 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
 #                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE
 #   ramdisk_with PROGRAM       prints an initramfs with that program of the project in /payload/bin
-#   says NAME WORDS SECONDS    until its console has said so
+#   says NAME WORDS SECONDS    until its console has said so, since it was last started
 #   in_guest ADDRESS COMMAND   over TCP
 #   on_console NAME COMMAND [SECONDS]
-#                              there, when it may have no network; prints what the console said for so long
+#                              there, when it may have no network; for so long at most (20)
 #   until_true SECONDS COMMAND
 #   reaches ADDRESS [SECONDS]  by ping
+#   loses_nothing ADDRESS [COUNT]
+#                              likewise
+#   received                   passes iperf3's sum on; true if there were bytes
+#   start_stream FROM TO       a TCP connection that carries bytes until `stream_arrives FROM TO`; addresses
 #   pids_of PROGRAM            prints them
-#   daemon [options]           starts ringbackd; its log is /out/ringbackd.log, its pid in daemon_pid
+#   daemon [options]           starts ringbackd; its log is appended to /out/ringbackd.log, its pid is in daemon_pid
 #   end_daemon [SIGNAL]
+#   held, holds BEFORE         what the daemon holds, and whether that is what it was
+#   xl_clean COMMAND           an xl that printed no error and did not wait in vain
+#   reboots NAME, shuts_down NAME, saved NAME
+#                              by xl_clean, to the end; `saved` restores it too
 #   claim WORDS COMMAND        the command, run in this shell, shows it. A verdict, and the last lines that it printed
+#   may_log=WORDS              of a daemon's error that belongs to a claim
 #   verdicts                   the suite's last line: how many failed, as its exit status
 #   bridge_up NAME ADDRESS     a bridge in dom0; open_vswitch_up likewise
+set -uo pipefail
 
 note() { echo "[$(cut -d' ' -f1 /proc/uptime)] $*"; }
 
@@ -28,7 +38,7 @@ guest() {
     echo "vcpus=${vcpus:-1}"
     echo "kernel='/guest/vmlinux'"
     echo "ramdisk='${ramdisk:-/guest/guest.cpio}'"
-    echo "extra='console=hvc0 quiet loglevel=4 mitigations=off init_on_alloc=0 tsc=reliable ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
+    echo "extra='console=hvc0 quiet loglevel=5 mitigations=off init_on_alloc=0 tsc=reliable ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
     [[ -z ${vif-} ]] || echo "vif=['${vif//;/\',\'}']"
     # Or Xen emulates rdtsc, as it distrusts the emulated clock, and Linux has one in each system call (of its stack's random offset).
     echo "tsc_mode='native'"
@@ -36,6 +46,7 @@ guest() {
     echo "on_reboot='restart'"
     [[ -z ${extra-} ]] || echo "$extra"
   } >"/tmp/$name.cfg"
+  mark_console "$name"
   xl create -q "/tmp/$name.cfg"
 }
 
@@ -57,44 +68,92 @@ until_true() {
   done
 }
 
-says() { until_true "$3" grep -q "$2" "/var/log/xen/console/guest-$1.log" 2>/dev/null; }
+# No `grep -q` behind a pipe: it leaves early, and what writes to it fails.
+length() { if [[ -e $1 ]]; then wc -c <"$1"; else echo 0; fi; }
+said_since() { tail -c "+$(($2 + 1))" "$1" 2>/dev/null | grep "$3" >/dev/null; } # FILE OFFSET WORDS
+mark_console() { length "/var/log/xen/console/guest-$1.log" >"/run/$1.from"; } # `says` looks at what comes from here on
+says() { until_true "$3" said_since "/var/log/xen/console/guest-$1.log" "$(cat "/run/$1.from")" "$2"; }
 in_guest() {
   local address=$1 printed
   shift
-  printed=$(printf '%s\necho "status=$?"\nexit\n' "$*" | socat -t300 - "TCP:$address:2323")
+  printed=$(printf 'set -o pipefail\n%s\necho "status=$?"\nexit\n' "$*" | socat -t300 - "TCP:$address:2323")
   grep -v '^status=' <<<"$printed"
   [[ $printed == *status=0 ]]
 }
+# shellcheck disable=SC2094 # it waits for what is being written
 on_console() {
-  local seconds=${3:-3}
+  local mark=end-$RANDOM printed=/tmp/console-$1
+  : >"$printed"
   {
     sleep 0.5
-    echo "$2"
-    sleep "$seconds"
-  } | timeout $((seconds + 3)) socat -t 1 - "EXEC:xl console $1,pty,raw,echo=0" | tr -d '\r'
+    echo "$2; echo $mark=\$?"
+    until_true "${3:-20}" grep -q "$mark=[0-9]" "$printed"
+  } | socat -t 0.5 - "EXEC:xl console $1,pty,raw,echo=0" >"$printed"
+  tr -d '\r' <"$printed"
+  grep -q "$mark=0" "$printed"
 }
 pids_of() { grep -lx "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3; }
 reaches() { until_true "${2:-20}" ping -q -c 1 -W 1 "$1" >/dev/null 2>&1; }
+loses_nothing() { ping -q -c "${2:-20}" -i 0.1 "$1" | grep ' 0% packet loss'; }
+# iperf3 prints its sum also when it was cut short.
+received() { awk '/receiver/ { print; for (i = 2; i <= NF; ++i) some += $i ~ /Bytes$/ && $(i - 1) > 0 } END { exit !some }'; }
+
+at() { if [[ $1 == 10.0.0.1 ]]; then bash -o pipefail -c "$2"; else in_guest "$@"; fi; } # 10.0.0.1 is here
+declare -A stream_jobs=()
+start_stream() {
+  local name=$1-$2 port=$((7100 + ${1##*.} * 10 + ${2##*.}))
+  at "$2" "rm -f /tmp/to-$name; socat -u TCP-LISTEN:$port,reuseaddr - | tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
+  stream_jobs[$name]=$!
+  at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=1M count=8 2>/dev/null
+    while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; done | tee >(sha256sum >/tmp/from-$name) |
+      socat -u - TCP:$2:$port,retry=100,interval=0.1" &
+  stream_jobs[$name]+=" $!"
+}
+stream_arrives() {
+  local name=$1-$2 job
+  at "$1" "touch /tmp/enough-$name" || return 1
+  for job in ${stream_jobs[$name]}; do wait "$job" || return 1; done
+  sleep 0.5 # until tee's other half has written
+  echo "$(at "$2" "cat /tmp/length-$name") bytes"
+  (($(at "$2" "cat /tmp/length-$name") >= 8 << 20)) && [[ $(at "$2" "cat /tmp/to-$name") == "$(at "$1" "cat /tmp/from-$name")" ]]
+}
 
 daemon() {
+  local from
+  from=$(length /out/ringbackd.log)
   ringbackd "$@" >>/out/ringbackd.log 2>&1 &
   daemon_pid=$!
-  until_true 10 grep -qs "serving the vifs" /out/ringbackd.log
+  until_true 10 said_since /out/ringbackd.log "$from" "serving the vifs"
 }
 end_daemon() {
   kill "-${1:-TERM}" "$daemon_pid"
   wait "$daemon_pid"
 }
-# What the daemon and its vifs hold. (Each guest has two ports in dom0 besides, of its console and its store.)
-held() {
-  local descriptors=("/proc/$daemon_pid/fd"/*) devices=(/sys/class/net/vif*)
-  [[ -e ${devices[0]} ]] || devices=()
-  echo "descriptors ${#descriptors[@]} ports $(($(lsevtchn 0 | grep -c -i 'interdomain') - 2 * ($(xl list | wc -l) - 2)))" \
-    "mappings $(grep -c gntdev "/proc/$daemon_pid/maps") devices ${#devices[@]}" \
-    "keys $(xenstore-ls -f /local/domain/0/backend/vif 2>/dev/null | grep -c 'frontend-id')"
+# What a daemon and its vifs hold in its domain. A tap is known by its alias, whatever its name is.
+held_here() {
+  local descriptors=("/proc/$daemon_pid/fd"/*)
+  echo "descriptors ${#descriptors[@]} mappings $(grep -c gntdev "/proc/$daemon_pid/maps")" \
+    "taps $(grep -ls '^ringback vif ' /sys/class/net/*/ifalias | wc -l)" \
+    "links $(compgen -G '/sys/class/net/vif*' | wc -l)" \
+    "KiB $(awk '/^VmRSS/ { print $2 }' "/proc/$daemon_pid/status")"
 }
-# It holds what `held` said before
-holds() { [[ $(held) == "$1" ]] || { held; return 1; }; }
+# All below a domain's backend/vif. Its home is always there: if the store doesn't list it there is no number.
+vif_nodes() {
+  xenstore-ls -f "/local/domain/$1" >/tmp/nodes && grep -c "^/local/domain/$1/backend/vif/" /tmp/nodes
+}
+# (Each guest has two ports in dom0 besides, of its console and its store.)
+held() {
+  echo "ports $(($(lsevtchn 0 | grep -c -i 'interdomain') - 2 * ($(xl list | wc -l) - 2)))" \
+    "nodes $(vif_nodes 0) $(held_here)"
+}
+# holds BEFORE [COMMAND]: this command, or `held`, prints what is held now. Of memory a daemon that has served vifs keeps some
+# 3 MiB: code that it has run, heap that is free again. The buffers of a busy vif are 1 MiB: two that are lost show.
+holds() {
+  local now
+  now=$("${2:-held}")
+  echo "$now (before: $1)"
+  [[ ${now% *} == "${1% *}" ]] && ((${now##* } <= ${1##* } + 4096))
+}
 
 bridge_up() {
   modprobe bridge
@@ -130,6 +189,31 @@ driver_domain() {
   memory=$mib ramdisk=/tmp/driver.cpio words="role=driver do=$(base64 -w0 <<<"$*")" extra=$'driver_domain=1\n'${extra-} guest driver ''
 }
 
+# Neither an error that libxl goes on after nor the 10 s that it waits for a vif in vain are in xl's exit status. The first
+# is in what it prints, the second among its debug lines.
+xl() { command xl ${verbose:+-vvv} "$@"; }
+complaint=': error:|Timeout reached|timed out'
+xl_clean() {
+  local verbose=yes status=0
+  "$@" >/tmp/xl 2>&1 || status=$?
+  grep -vE ': (debug|detail|progress): ' /tmp/xl
+  ! grep -E "$complaint" /tmp/xl || status=1
+  return $status
+}
+
+no_domain() { ! xl domid "$1" >/dev/null 2>&1; }
+domid_is_not() { [[ $(xl domid "$1" 2>/dev/null || echo "$2") != "$2" ]]; }
+# Where the guest was started by xl_clean too, what goes on in the background is in xl's log.
+reboots() {
+  local domid
+  domid=$(xl domid "$1")
+  mark_console "$1"
+  xl_clean xl reboot -w "$1" && until_true 40 domid_is_not "$1" "$domid" && clean_background "$1"
+}
+shuts_down() { xl_clean xl shutdown -w "$1" && until_true 20 no_domain "$1" && clean_background "$1"; }
+clean_background() { grep ': debug:' "/var/log/xen/xl-$1.log" >/dev/null && ! grep -E "$complaint" "/var/log/xen/xl-$1.log"; }
+saved() { xl_clean xl save "$1" "/save/$1" && xl_clean xl restore "/save/$1" && rm "/save/$1"; }
+
 failures=0 claims=0
 claim() {
   local said=$1 status=0 start=$EPOCHREALTIME took
@@ -147,14 +231,24 @@ claim() {
   fi
 }
 
-# No kernel has complained: netfront "Disabled for further use", a fault, a warning.
+daemons_are_content() {
+  [[ -s /out/ringbackd.log ]] && ! grep -vE "ringbackd (info|warning): |${may_log:-^$}" /out/ringbackd.log
+}
+# Of dom0 the log since it started; of guests what is on the console, and whether warnings come there they have shown.
 kernels_are_content() {
+  local logs=(/var/log/xen/console/guest-*.log)
   dmesg >/tmp/dmesg
-  ! grep -HiE 'disabled for further use|BUG:|WARNING:|Call Trace|general protection|segfault|oom-killer|bad page' \
-    /tmp/dmesg /var/log/xen/console/guest-*.log
+  grep -q 'Linux version' /tmp/dmesg || { echo "dom0's log has lost its beginning"; return 1; }
+  ! grep -L 'warnings come here' "${logs[@]}" | grep . || { echo "these have no warnings"; return 1; }
+  ! grep -HiE '\bBUG: |WARNING:|Call Trace|general protection|segfault|oom-killer|out of memory|bad page|detected stalls|blocked for more
+hw csum failure|NETDEV WATCHDOG|vif vif-[0-9-]*: |net eth[0-9]: |xen_netfront: [^Ib]|Disabled for further use
+Illegal number of responses|going backwards|incorrect id|inactive request|still in use by backend|too big for wire|rides the rocket
+GSO (size|type)|extra (info|type)|bad rx response|rx->offset|(more|many) slots|grant refs' /tmp/dmesg "${logs[@]}"
 }
 
 verdicts() {
+  grep -v 'ringbackd info: ' /out/ringbackd.log
+  claim "no daemon has logged an error" daemons_are_content
   claim "no kernel has complained" kernels_are_content
   echo "$((claims - failures)) of $claims claims hold"
   exit $((failures > 0))
