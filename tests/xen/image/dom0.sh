@@ -73,12 +73,15 @@ length() { if [[ -e $1 ]]; then wc -c <"$1"; else echo 0; fi; }
 said_since() { tail -c "+$(($2 + 1))" "$1" 2>/dev/null | grep "$3" >/dev/null; } # FILE OFFSET WORDS
 mark_console() { length "/var/log/xen/console/guest-$1.log" >"/run/$1.from"; } # `says` looks at what comes from here on
 says() { until_true "$3" said_since "/var/log/xen/console/guest-$1.log" "$(cat "/run/$1.from")" "$2"; }
+# Until the line that says how it ended, not until the connection ends: socat in the guest now and then misses that.
 in_guest() {
-  local address=$1 printed
+  local address=$1 line=''
   shift
-  printed=$(printf 'set -o pipefail\n%s\necho "status=$?"\nexit\n' "$*" | socat -t300 - "TCP:$address:2323")
-  grep -v '^status=' <<<"$printed"
-  [[ $printed == *status=0 ]]
+  {
+    printf 'set -o pipefail\n%s\necho "status=$?"\nexit\n' "$*" >&8
+    while IFS= read -r -t 300 line <&8 && [[ $line != status=* ]]; do printf '%s\n' "$line"; done
+  } 8<>"/dev/tcp/$address/2323"
+  [[ $line == status=0 ]]
 }
 # shellcheck disable=SC2094 # it waits for what is being written
 on_console() {

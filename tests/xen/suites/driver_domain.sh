@@ -1,36 +1,55 @@
 # shellcheck shell=bash
-# ringbackd in a driver domain with xl devd, for guests with backend=driver. timeout=600
+# ringbackd in a driver domain with xl devd, for guests with backend=driver. timeout=900
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
-commands='modprobe bridge; ip link add xenbr0 type bridge stp_state 0 forward_delay 0; ip address add 10.0.0.1/24 dev xenbr0; ip link set xenbr0 up
+# shellcheck disable=SC2016 # the driver domain's own
+commands='. /lib/dom0.sh; bridge_up xenbr0 10.0.0.1/24
 export PATH=/payload/bin:$PATH LD_LIBRARY_PATH=/payload/lib; cp -a /payload/scripts/. /etc/xen/scripts/
-iperf3 -s -D; ringbackd & xl devd -F & sleep 1; echo DRIVER-UP'
-# What the driver domain and its guest see of each other: there is no network between them and dom0.
-guest_pings() { on_console g1 'ping -q -c 10 -i 0.1 10.0.0.1' 4 | grep ' 0% packet loss'; }
-guest_streams() { on_console g1 "iperf3 -f m -c 10.0.0.1 -t 3 $1" 7 | grep receiver; }
-no_backend() { ! xenstore-ls -f "/local/domain/$1/backend" 2>/dev/null | grep -q frontend-id; }
+iperf3 -s -D; xl devd -F & devd=$!
+daemon && sleep 1 && kill -0 $daemon_pid $devd && echo DRIVER-UP'
+# There is no network between dom0 and the others: the consoles say what they see.
+guest_pings() { on_console g1 'ping -q -c 1 -w 20 10.0.0.1 && ping -q -c 10 -i 0.1 10.0.0.1' 40 | grep '10 received, 0% packet loss'; }
+guest_streams() { on_console g1 "iperf3 -f m -c 10.0.0.1 -t 3 $1" | received; }
+# shellcheck disable=SC2016 # the driver domain's own
+held_in_driver() {
+  echo "ports $(lsevtchn "$driver" | grep -c -i interdomain) nodes $(vif_nodes "$driver")" \
+    "$(on_console driver '. /lib/dom0.sh; daemon_pid=$(pids_of ringbackd) held_here' | grep '^descriptors')"
+}
+create() { vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2; }
+has_network() { says g1 'GUEST-NET eth0' 60 && guest_pings; }
+driver_log() { on_console driver 'cat /out/ringbackd.log' | grep ' ringbackd [a-z]*: ' >>/out/ringbackd.log; }
+leaves_nothing() { claim "$script: $1 leaves nothing there" until_true 10 holds "$before" held_in_driver; }
 for round in first second; do
-  claim "the $round driver domain starts" driver_domain 400 "$commands"
+  claim "the $round driver domain starts" xl_clean driver_domain 400 "$commands"
   claim "ringbackd runs in it" says driver DRIVER-UP 90
-  domid=$(xl domid driver)
+  driver=$(xl domid driver)
+  before=$(held_in_driver)
+  echo "before: $before"
   for script in vif-bridge vif-ringback; do
-    start() { vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2; }
-    claim "$script: a guest with its vif there starts" start
-    claim "$script: it has a network" says g1 'GUEST-NET eth0' 60
-    claim "$script: it reaches the driver domain" guest_pings
+    claim "$script: a guest with its vif there starts" xl_clean create
+    claim "$script: it has a network, and reaches the driver domain" has_network
     claim "$script: TCP flows from it" guest_streams ''
     claim "$script: TCP flows to it" guest_streams -R
-    claim "$script: xl network-detach" xl network-detach g1 0
-    claim "$script: nothing of it is left there" until_true 10 no_backend "$domid"
-    claim "$script: xl destroy" xl destroy g1
-    : >/var/log/xen/console/guest-g1.log
+    claim "$script: xl network-detach" xl_clean xl network-detach g1 0
+    leaves_nothing "xl network-detach"
+    claim "$script: xl destroy" xl_clean xl destroy g1
+    claim "$script: another guest starts" xl_clean create
+    claim "$script: it has a network" has_network
+    if [[ $round == first ]]; then
+      claim "$script: xl save and restore" saved g1
+      claim "$script: it reaches the driver domain again" guest_pings
+    else
+      claim "$script: xl reboot" reboots g1
+      claim "$script: it has a network again" has_network
+    fi
+    claim "$script: xl destroy with the vif attached" xl_clean xl destroy g1
+    leaves_nothing "xl destroy"
   done
-  start() { vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge" guest g1 10.0.0.2; }
-  claim "another guest starts" start
-  claim "and has a network" says g1 'GUEST-NET eth0' 60
-  claim "the driver domain is destroyed under it" xl destroy driver
-  claim "the guest can be destroyed after that" xl destroy g1
-  : >/var/log/xen/console/guest-g1.log
-  : >/var/log/xen/console/guest-driver.log
+  claim "the log of its ringbackd is read" driver_log
+  script="vif-bridge"
+  claim "one more guest starts" create
+  claim "and has a network" has_network
+  claim "the driver domain is destroyed under it" xl_clean xl destroy driver
+  claim "the guest can be destroyed after that" xl_clean xl destroy g1
 done
 verdicts
