@@ -11,7 +11,7 @@ serve() { # DOMAIN'S NAME
   ramdisk=$(ramdisk_with ringback-netfront) words="netfront=none do=$do_netfront" \
     vif='mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge' guest "$1" 10.0.0.2
 }
-streams() { iperf3 -f m -c 10.0.0.2 -t 3 | grep receiver && iperf3 -f m -c 10.0.0.2 -t 3 -R | grep receiver; }
+streams() { iperf3 -f m -c 10.0.0.2 -t 3 | received && iperf3 -f m -c 10.0.0.2 -t 3 -R | received; }
 random() {
   dd if=/dev/urandom of=/tmp/random bs=1M count=64 status=none
   in_guest 10.0.0.2 'socat -u TCP-LISTEN:7000,reuseaddr - | sha256sum >/tmp/sum' &
@@ -21,18 +21,27 @@ random() {
 }
 bridge_up xenbr0 10.0.0.1/24
 for backend in ringbackd netback; do
-  if [[ $backend == ringbackd ]]; then daemon; else
-    end_daemon
+  if [[ $backend == ringbackd ]]; then claim "$backend: the daemon starts" daemon; else
+    claim "$backend: the daemon ends" end_daemon
     modprobe xen-netback
   fi
-  claim "$backend: a guest with ringback-netfront starts" serve g1
+  claim "$backend: a guest with ringback-netfront starts" xl_clean serve g1
   claim "$backend: it is reached" reaches 10.0.0.2 60
-  claim "$backend: ping loses nothing" sh -c "ping -q -c 20 -i 0.1 10.0.0.2 | grep ' 0% packet loss'"
+  claim "$backend: ping loses nothing" loses_nothing 10.0.0.2
   claim "$backend: TCP flows both ways" streams
   claim "$backend: 64 MiB arrive with their SHA-256" random
-  claim "$backend: xl network-detach succeeds" xl network-detach g1 0
-  claim "$backend: xl destroy" xl destroy g1
+  claim "$backend: xl network-detach succeeds" xl_clean xl network-detach g1 0
+  claim "$backend: xl destroy" xl_clean xl destroy g1
 done
-claim "the daemon is told by the kernel's netback that it is loaded" sh -c \
-  'timeout 5 ringbackd 2>&1 | grep "netback is loaded"'
+claim "a daemon starts beside the kernel's netback" daemon
+claim "and says that it is loaded" grep "the kernel's netback is loaded" /out/ringbackd.log
+create() { vif='mac=00:16:3e:00:00:02,bridge=xenbr0,script=vif-bridge' guest g2 10.0.0.3; }
+claim "a vif that comes then" xl_clean create
+served_by_kernel() { ethtool -i "vif$(xl domid g2).0" | grep 'driver: vif'; }
+claim "is served by the kernel" served_by_kernel
+claim "and reached" reaches 10.0.0.3 60
+claim "the daemon says that it leaves it alone" grep "vif$(xl domid g2).0: left to the kernel's netback" /out/ringbackd.log
+no_taps() { held_here | grep 'mappings 0 taps 0'; }
+claim "and does" no_taps
+claim "xl destroy" xl_clean xl destroy g2
 verdicts
