@@ -64,20 +64,21 @@ back_two_seconds_later() {
 claim "the daemon dead when xl network-detach comes, and back two seconds later" back_two_seconds_later
 claim "nothing is left" nothing_left
 
-interrupted() { # SIGNAL SECONDS XL'S WORDS...
-  local xl status=0
+interrupted() { # SIGNAL WHEN XL'S WORDS...: after so many seconds, or when its vif is `offered`
+  local xl from status=0
+  from=$(length /out/ringbackd.log)
   # Bash has what runs in the background ignore SIGINT.
   (trap - INT && exec xl "${@:3}") >/tmp/command 2>&1 &
   xl=$!
-  sleep "$2"
+  if [[ $2 == offered ]]; then until_true 9 said_since /out/ringbackd.log "$from" offered; else sleep "$2"; fi
   kill "-$1" $xl || { echo "it had ended before"; return 1; }
   wait $xl || status=$?
   echo "exit status $status"
   ((status != 0))
 }
 for signal in INT KILL; do
-  for seconds in 0.3 0.6 0.9; do
-    claim "xl create ended by SIG$signal after $seconds s" interrupted $signal $seconds create -q /tmp/g1.cfg
+  for moment in 0.5 offered; do
+    claim "xl create ended by SIG$signal (when: $moment)" interrupted $signal $moment create -q /tmp/g1.cfg
     claim "nothing is left" nothing_left
   done
   for words in "network-attach g1 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vif-bridge" "save g1 /save/g1"; do
