@@ -102,14 +102,15 @@ loses_nothing() { ping -q -c "${2:-20}" -i 0.1 "$1" | grep ' 0% packet loss'; }
 received() { awk '/receiver/ { print; for (i = 2; i <= NF; ++i) some += $i ~ /Bytes$/ && $(i - 1) > 0 } END { exit !some }'; }
 
 at() { if [[ $1 == 10.0.0.1 ]]; then bash -o pipefail -c "$2"; else in_guest "$@"; fi; } # 10.0.0.1 is here
+# It rests after each MiB, or nobody else would have much of dom0's one processor.
 declare -A stream_jobs=()
 start_stream() {
   local name=$1-$2 port=$((7100 + ${1##*.} * 10 + ${2##*.}))
-  at "$2" "rm -f /tmp/to-$name; socat -u TCP-LISTEN:$port,reuseaddr - | tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
+  at "$2" "rm -f /tmp/to-$name; socat -u -b 262144 TCP-LISTEN:$port,reuseaddr - | tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
   stream_jobs[$name]=$!
-  at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=1M count=8 2>/dev/null
-    while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; done | tee >(sha256sum >/tmp/from-$name) |
-      socat -u - TCP:$2:$port,retry=100,interval=0.1" &
+  at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=1M count=1 2>/dev/null
+    while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; sleep 0.2; done | tee >(sha256sum >/tmp/from-$name) |
+      socat -u -b 262144 - TCP:$2:$port,retry=100,interval=0.1" &
   stream_jobs[$name]+=" $!"
 }
 stream_arrives() {
@@ -118,7 +119,7 @@ stream_arrives() {
   for job in ${stream_jobs[$name]}; do wait "$job" || return 1; done
   sleep 0.5 # until tee's other half has written
   echo "$(at "$2" "cat /tmp/length-$name") bytes"
-  (($(at "$2" "cat /tmp/length-$name") >= 8 << 20)) && [[ $(at "$2" "cat /tmp/to-$name") == "$(at "$1" "cat /tmp/from-$name")" ]]
+  (($(at "$2" "cat /tmp/length-$name") >= 1 << 20)) && [[ $(at "$2" "cat /tmp/to-$name") == "$(at "$1" "cat /tmp/from-$name")" ]]
 }
 
 daemon() {
@@ -239,14 +240,16 @@ daemons_are_content() {
 }
 # Of dom0 the log since it started; of guests what is on the console, and whether warnings come there they have shown.
 kernels_are_content() {
-  local logs=(/var/log/xen/console/guest-*.log)
+  local log logs=(/var/log/xen/console/guest-*.log)
   dmesg >/tmp/dmesg
   grep -q 'Linux version' /tmp/dmesg || { echo "dom0's log has lost its beginning"; return 1; }
   ! grep -L 'warnings come here' "${logs[@]}" | grep . || { echo "these have no warnings"; return 1; }
+  # In a PVH guest, which QEMU emulates less well: Linux mends it, and nothing of ours has to do with it.
+  for log in "${logs[@]}"; do sed '/Bad FPU state detected/,/end trace/d' "$log" >"/tmp/judged-${log##*/}"; done
   ! grep -HiE '\bBUG: |WARNING:|Call Trace|general protection|segfault|oom-killer|out of memory|bad page|detected stalls|blocked for more
 hw csum failure|NETDEV WATCHDOG|vif vif-[0-9-]*: |net eth[0-9]: |xen_netfront: [^Ib]|Disabled for further use
 Illegal number of responses|going backwards|incorrect id|inactive request|still in use by backend|too big for wire|rides the rocket
-GSO (size|type)|extra (info|type)|bad rx response|rx->offset|(more|many) slots|grant refs' /tmp/dmesg "${logs[@]}"
+GSO (size|type)|extra (info|type)|bad rx response|rx->offset|(more|many) slots|grant refs' /tmp/dmesg /tmp/judged-guest-*.log
 }
 
 verdicts() {

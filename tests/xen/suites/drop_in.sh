@@ -53,10 +53,10 @@ tcpdump_sees() {
   grep 'ICMP echo' /tmp/dump
 }
 paused() { xl pause g1 && ! ping -q -c 1 -W 1 10.0.0.2 >/dev/null && xl unpause g1 && reaches 10.0.0.2; }
+has_sent() { (($(cat "/sys/class/net/$(tap g1)/statistics/rx_bytes") > 1000000)); }
 saved_in_stream() {
   start_stream 10.0.0.2 10.0.0.1
-  sleep 4
-  saved g1 && sleep 2 && stream_arrives 10.0.0.2 10.0.0.1
+  until_true 20 has_sent && saved g1 && stream_arrives 10.0.0.2 10.0.0.1
 }
 checkpoint() { xl_clean xl save -c g1 /save/g1 && rm -f /save/g1; }
 for each in pv pvh; do
