@@ -53,6 +53,7 @@ void read_slots(std::span<const TxRequest> slots, TxChain& chain) {
   chain.fault = TxFault::none;
   chain.slots = 1;
   chain.extras = 0;
+  chain.piece_count = 0;
   chain.size = first.size;
   chain.offload = {to_checksum(first.flags, tx_checksum_flags), net::Gso::none, 0};
   if (first.flags & NETTXF_extra_info) {

@@ -263,3 +263,24 @@ TEST_CASE("every fault has words of its own") {
   std::ranges::sort(words);
   CHECK(std::ranges::adjacent_find(words) == words.end());
 }
+
+TEST_CASE("a chain that is read where another was has nothing of that") {
+  TxChain chain;
+  const Slots former = gso_fragments(18);
+  read_tx_chain(former, chain);
+  REQUIRE(chain.piece_count == 18);
+  read_tx_chain(Slots{slot(0, extra), mcast(XEN_NETIF_EXTRA_TYPE_MCAST_ADD)}, chain);
+  CHECK(chain.verdict == TxVerdict::multicast);
+  CHECK(chain.view().empty());
+  CHECK(chain.offload == net::Offload{});
+  read_tx_chain(Slots{slot(5)}, chain);
+  CHECK(chain.fault == TxFault::too_short);
+  CHECK(chain.view().empty());
+  read_tx_chain(Slots{slot(60)}, chain);
+  CHECK(chain.verdict == TxVerdict::frame);
+  CHECK(chain.fault == TxFault::none);
+  CHECK(chain.slots == 1);
+  CHECK(chain.extras == 0);
+  CHECK(chain.size == 60);
+  CHECK(chain.piece_count == 1);
+}
