@@ -12,7 +12,7 @@ namespace {
 
 // As much of the switch's name as a device's can have; which one it is the alias tells.
 std::string uplink_name(const std::string& of) {
-  const std::string name = "up-" + of;
+  std::string name = "up-" + of;
   if (name.size() < IFNAMSIZ) return name;
   return fmt::format("{}-{:04x}", name.substr(0, IFNAMSIZ - 6),
                      std::hash<std::string>()(of) & 0xffff);
