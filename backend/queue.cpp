@@ -22,6 +22,10 @@ std::size_t page_phase(const TxChain& chain) {
   return (ring::page_size + second.offset - first.size % ring::page_size) % ring::page_size;
 }
 
+bool claims_something(const net::Offload& offload) {
+  return offload.gso != net::Gso::none || offload.checksum == net::Checksum::partial;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Queue>> Queue::connect(const Config& config, Port& port,
@@ -118,6 +122,7 @@ bool Queue::serve_rx(Copier& copier) {
   return true;
 }
 
+// A switch's port has nothing to read from, and nothing that could be deleted.
 std::optional<Fault> Queue::fault() const {
   if (broken_ != nullptr) return Fault{Fault::Of::guest, broken_};
   if (read_ == Read::never && fd() >= 0) return Fault{Fault::Of::device, "its tap was deleted"};
@@ -151,7 +156,7 @@ std::size_t Queue::read_burst(ring::Index available) {
 // whole gets it by the same batch of copies, as far as there is room.
 void Queue::copy_heads(std::size_t count, Copier& copier) {
   frame_count_ = 0;
-  bool claims = false;
+  bool any_claims = false;
   std::span<std::byte> whole;
   if (port_.wants_whole_frames()) whole = copier.whole_frames();
   for (std::size_t c = 0; c < count; ++c) {
@@ -160,7 +165,6 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     if (chain.verdict != TxVerdict::frame) continue;
     Frame& frame = frames_[frame_count_];
     // Field by field: a whole one would be built elsewhere first, and its copy wait for that.
-    frame.head = {};
     frame.rest = {};
     frame.domain = config_.guest;
     frame.size = chain.size;
@@ -176,8 +180,7 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
       whole = whole.subspan(std::min(hypervisor::whole_pages(phase + size), whole.size()));
     }
     copier.to_local(reader, frame, frame.head.data(), size);
-    claims = claims || chain.offload.gso != net::Gso::none ||
-             chain.offload.checksum == net::Checksum::partial;
+    any_claims = any_claims || claims_something(chain.offload);
     ++frame_count_;
     if (size == chain.size) continue;
 
@@ -191,7 +194,7 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     frame.rest = chain.view().subspan(first);
   }
   copier.flush();
-  if (claims) check_claims(count);
+  if (any_claims) check_claims(count);
 }
 
 // What the guest says of a frame is checked here, once, for whoever receives it: on bytes that it
@@ -203,9 +206,8 @@ void Queue::check_claims(std::size_t count) {
     TxChain& chain = chains_[c];
     if (chain.verdict != TxVerdict::frame) continue;
     const Frame& seen = frames_[frame++];
-    const bool claims =
-        seen.offload.gso != net::Gso::none || seen.offload.checksum == net::Checksum::partial;
-    if (claims && !seen.failed && !net::is_credible(seen.offload, seen.head, seen.size)) {
+    if (claims_something(seen.offload) && !seen.failed &&
+        !net::is_credible(seen.offload, seen.head, seen.size)) {
       tx_counters_.drop(Drop::bad_headers);
       chain.verdict = TxVerdict::error;
       continue;

@@ -56,8 +56,8 @@ Result<Tap> Tap::open(const std::string& name, std::size_t queues, Existing exis
                                        IFNAMSIZ - 1, name));
   std::vector<Descriptor> descriptors;
   for (std::size_t i = 0; i < queues; ++i) {
-    const bool first_and_only = i == 0 && existing == Existing::refused;
-    auto queue = open_queue(name, first_and_only ? IFF_TUN_EXCL : 0);
+    const bool makes_it = i == 0 && existing == Existing::refused;
+    auto queue = open_queue(name, makes_it ? IFF_TUN_EXCL : 0);
     if (!queue) return tl::unexpected(queue.error());
     descriptors.push_back(std::move(*queue));
   }

@@ -111,3 +111,18 @@ TEST_CASE("a failed copy costs its frame and nothing else") {
     CHECK(chain.slots == 4);
   }
 }
+
+TEST_CASE("the short way for a frame of one slot says what its plan says") {
+  const Posted posted;
+  for (const std::size_t size : {1, 60, 1514, 4096}) {
+    for (const auto& offload : {plain, verified, partial}) {
+      const auto short_way = one_slot_response(posted.requests[0].id, size, offload);
+      const RxPlan plan = plan_rx(size, offload, posted.requests);
+      REQUIRE(plan.response_count == 1);
+      CHECK(short_way.id == plan.responses[0].id);
+      CHECK(short_way.offset == plan.responses[0].offset);
+      CHECK(short_way.flags == plan.responses[0].flags);
+      CHECK(short_way.status == plan.responses[0].status);
+    }
+  }
+}

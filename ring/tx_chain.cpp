@@ -113,7 +113,7 @@ const char* describe(TxFault fault) {
 
 TxChain read_tx_chain(std::span<const TxRequest> slots) {
   TxChain chain;  // not {}: the pieces stay as they are, and are built where the caller has them
-  read_slots(slots, chain);
+  read_tx_chain(slots, chain);
   return chain;
 }
 
