@@ -38,6 +38,11 @@ Backoff::Clock::duration Device::look() {
     spdlog::error("{}: {}", name_, seen.error().what);
     return {};
   }
+  if (vif_ && vif_->connected() && seen->online &&
+      (seen->backend_state == XenbusState::closing || seen->backend_state == XenbusState::closed))
+    report(
+        "somebody else has closed it (is the kernel's netback loaded?): detach the vif and attach "
+        "it again");
   const auto wait = hold_back(*seen);
   act(handshake_.see(*seen));
   return wait;

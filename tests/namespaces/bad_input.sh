@@ -109,6 +109,12 @@ existing_vif() {
   lab_connected 1 0
 }
 
+closed_by_another() {
+  lab_vif 3 0 --switch lab
+  lab_as 0 xenstore-write "$backend/3/0/state" 6
+  vif_says 'somebody else has closed it' 3
+}
+
 foreign_tap() {
   local kept
   lab_in 0 ip tuntap add vif3.0 mode tap multi_queue
