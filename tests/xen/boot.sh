@@ -35,13 +35,15 @@ name=$(basename "$suite" .sh)
 out=${out:-$cache/out/$name}
 image=$cache/image
 mkdir -p "$cache/saved"
-exec 9>"$cache/lock"
+work=$(mktemp -d "$cache/run.XXXXXX")
+qemu=''
+trap '[[ -z $qemu ]] || kill "$qemu" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 143' INT TERM
+exec 9>"$cache/lock" # whoever makes images and saved machines makes them for all
 flock 9
 "$here/image/build.sh" "$cache"
 rm -rf "$out"
 mkdir -p "$out"
-work=$(mktemp -d "$cache/run.XXXXXX")
-trap 'rm -rf "$work"' EXIT
 
 # Emulation: SMAP, rdtscp and AVX are masked, and the FPU is switched eagerly, or processes die at random.
 processor=max,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq,-erms
@@ -64,16 +66,15 @@ monitor() { printf '%s\n' "$@" | socat -t2 - "UNIX-CONNECT:$work/monitor"; }
 
 # save FILE: boots, waits until the guests are up, and saves the machine
 save() {
-  local qemu end=$((SECONDS + 300))
+  local deadline=$((SECONDS + 300))
   echo "$name: making a machine with guests $guests, once"
   machine "$work"
   qemu-system-x86_64 "${options[@]}" -serial "file:$work/console" -monitor "unix:$work/monitor,server,nowait" \
     </dev/null >"$work/errors" 2>&1 &
   qemu=$!
   until grep -qs READY-FOR-SUITE "$work/console"; do
-    if ((SECONDS > end)) || ! kill -0 "$qemu" 2>/dev/null; then
+    if ((SECONDS > deadline)) || ! kill -0 "$qemu" 2>/dev/null; then
       tail -n 30 "$work/console" "$work/errors" >&2
-      kill "$qemu" 2>/dev/null || true
       return 125
     fi
     sleep 0.2
@@ -84,6 +85,7 @@ save() {
   until monitor 'info migrate' | grep -qE 'Migration status: (completed|failed)'; do sleep 0.2; done
   monitor quit >/dev/null || true
   wait "$qemu" || true
+  qemu=''
   mv "$1.new" "$1"
 }
 
@@ -97,6 +99,7 @@ if [[ ! -s $saved ]]; then
   rm -f "$cache/saved/$guests-$vcpus-"*
   save "$saved"
 fi
+exec 9>&-
 
 # The disk with the suite: a line, and at 1 MiB an archive.
 mkdir "$work/payload" "$work/payload/bin" "$work/payload/lib"
@@ -117,9 +120,15 @@ printf 'RINGBACK-SUITE %d %d\n' "$(stat -c %s "$work/archive")" "$(date +%s)" |
   dd of="$work/suite.disk" conv=notrunc status=none
 
 status=0
+exec {console}> >(sed -u 's/\r//g' | tee "$out/console.log")
+printer=$!
 timeout -k 5 "$timeout" qemu-system-x86_64 "${options[@]}" -incoming "exec:cat $saved" \
-  -chardev stdio,id=console,signal=off,mux=off -serial chardev:console -monitor none </dev/null 2>&1 |
-  sed -u 's/\r//g' | tee "$out/console.log" || status=${PIPESTATUS[0]}
+  -chardev stdio,id=console,signal=off,mux=off -serial chardev:console -monitor none </dev/null >&$console 2>&1 {console}>&- &
+qemu=$!
+exec {console}>&-
+wait $qemu || status=$? # in the background, so that this script ends, and QEMU with it, when it is told to
+qemu=''
+wait $printer
 tar -xf "$work/out.disk" -C "$out" 2>/dev/null || true
 if [[ -s $out/status ]]; then exit "$(cat "$out/status")"; fi
 ((status == 124 || status == 137)) && exit 124

@@ -1,30 +1,60 @@
 #!/bin/bash
 # run.sh PROGRAMS [SUITE...]: boots real Xen in QEMU for each suite (all of suites/ but the comparison, which measures), and
 # runs it in dom0 with the programs of that folder. Fails if a claim does not hold. A suite's first lines say which guests
-# it wants up and how long it may take.
+# it wants up and how long it may take. As many run at once as there are processors and 4 GiB of free memory, and what one
+# prints comes when it has ended.
 set -uo pipefail
 here=$(realpath "$(dirname "$0")")
 programs=$1
 shift
 suites=("$@")
-((${#suites[@]})) || suites=(conformance drop_in switch data restart netfront driver_domain abuse)
-
-option() { sed -n "2,4 s/.*$2=\([a-z0-9]*\).*/\1/p" "$here/suites/$1.sh" | head -n 1; }
-
-failed=()
-start=$SECONDS
+((${#suites[@]})) || suites=(abuse driver_domain restart drop_in data switch netfront conformance) # the longest first
 for suite in "${suites[@]}"; do
   [[ -e $here/suites/$suite.sh ]] || {
     echo "$0: there is no suite '$suite'; there are: $(cd "$here/suites" && echo *.sh | sed 's/\.sh//g')" >&2
     exit 2
   }
-  guests=$(option "$suite" guests) timeout=$(option "$suite" timeout)
-  echo "--- $suite"
-  suite_start=$SECONDS
-  "$here/boot.sh" --programs "$programs" --guests "${guests:-none}" --timeout "${timeout:-300}" "$here/suites/$suite.sh"
-  status=$?
-  echo "--- $suite: exit status $status after $((SECONDS - suite_start)) s"
-  ((status == 0)) || failed+=("$suite ($status)")
 done
-echo "${#suites[@]} suites on real Xen in $((SECONDS - start)) s; failed: ${failed[*]:-none}"
+most=$(awk '/^MemAvailable/ { print int($2 / 4194304) }' /proc/meminfo)
+((most <= $(nproc))) || most=$(nproc)
+((most >= 1)) || most=1
+
+printed=$(mktemp -d)
+declare -A running=() # by process
+end() {
+  ((${#running[@]} == 0)) || kill "${!running[@]}"
+  wait
+  rm -rf "$printed"
+}
+trap end EXIT
+trap 'exit 143' INT TERM
+
+option() { sed -n "2,4 s/.*$2=\([a-z0-9]*\).*/\1/p" "$here/suites/$1.sh" | head -n 1; }
+begin() {
+  local guests timeout
+  guests=$(option "$1" guests) timeout=$(option "$1" timeout)
+  echo "--- $1 begins"
+  "$here/boot.sh" --programs "$programs" --guests "${guests:-none}" --timeout "${timeout:-300}" "$here/suites/$1.sh" >"$printed/$1" 2>&1 &
+  running[$!]=$1
+  begun[$!]=$SECONDS
+}
+finish_one() {
+  local process status=0
+  wait -n -p process "${!running[@]}" || status=$?
+  local suite=${running[$process]}
+  unset "running[$process]"
+  echo "--- $suite"
+  cat "$printed/$suite"
+  echo "--- $suite: exit status $status after $((SECONDS - begun[process])) s"
+  ((status == 0)) || failed+=("$suite ($status)")
+}
+
+failed=()
+begun=() # by process
+for suite in "${suites[@]}"; do
+  ((${#running[@]} < most)) || finish_one
+  begin "$suite"
+done
+while ((${#running[@]})); do finish_one; done
+echo "${#suites[@]} suites on real Xen in $SECONDS s; failed: ${failed[*]:-none}"
 ((${#failed[@]} == 0))
