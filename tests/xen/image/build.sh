@@ -36,10 +36,15 @@ package() {
 
 # copy_program ROOT FILE [PLACE]: with the libraries that it needs
 copy_program() {
-  local root=$1 file=$2 place=${3:-$2} library
+  local root=$1 file=$2 place=${3:-$2} libraries library
   mkdir -p "$root/$(dirname "$place")"
   cp -L --remove-destination "$file" "$root/$place"
-  { ldd "$file" 2>/dev/null || true; } | grep -oE '/[^ ]+\.so[^ ]*' | while read -r library; do
+  libraries=$(ldd "$file" 2>/dev/null || true) # which fails if it needs none
+  if grep 'not found' <<<"$libraries" >&2; then
+    echo "$file needs these libraries, which are not installed: add their packages to packaging/packages, xen:" >&2
+    exit 1
+  fi
+  grep -oE '/[^ ]+\.so[^ ]*' <<<"$libraries" | while read -r library; do
     [[ -e $root/$library ]] || { mkdir -p "$root/$(dirname "$library")"; cp -L "$library" "$root/$library"; }
   done
 }
