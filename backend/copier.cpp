@@ -12,7 +12,6 @@ constexpr std::size_t scratch_size = 2 << 20;
 // What a ring of one page can hold, and the space between.
 constexpr std::size_t whole_frames_size = (1 << 20) + burst_size * ring::page_size;
 constexpr std::size_t software_scratch_size = 4 * ring::max_rx_size;
-constexpr std::size_t batch_size = 2048;
 }  // namespace
 
 Copier::Copier(hypervisor::GrantUser& grants, hypervisor::Io& io)
@@ -20,7 +19,7 @@ Copier::Copier(hypervisor::GrantUser& grants, hypervisor::Io& io)
       io_(io),
       batch_(batch_size),
       owners_(batch_size),
-      heads_(burst_size * net::head_size),
+      heads_(burst_size * head_stride),
       whole_frames_(whole_frames_size),
       scratch_(scratch_size),
       software_scratch_(software_scratch_size) {}
@@ -53,8 +52,7 @@ bool Copier::readable(GrantEnd source) {
 
 std::span<std::byte> linearise(Frame& frame, std::span<std::byte> to, Copier& copier) {
   if (frame.rest.empty()) return frame.head.first(frame.size);
-  FrameReader reader(frame);
-  copier.to_local(reader, frame, to.data(), frame.size);
+  copier.to_local(frame, to.data());
   copier.flush();
   if (frame.failed) return {};
   return to.first(frame.size);

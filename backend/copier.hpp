@@ -39,26 +39,45 @@ class Copier {
       done += chunk.size;
     }
   }
-  void to_local(FrameReader& from, Frame& frame, std::byte* to, std::size_t size) {
-    while (size > 0) {
-      const auto chunk = from.next(size);
-      if (chunk.local != nullptr)
-        std::memcpy(to, chunk.local, chunk.size);
-      else
-        append(hypervisor::GrantEnd{frame.domain, chunk.gref, chunk.offset},
-               hypervisor::LocalEnd{to}, chunk.size, &frame, nullptr);
-      to += chunk.size;
-      size -= chunk.size;
+  // The whole frame, to one page that has room for it.
+  void to_grant(Frame& frame, hypervisor::GrantEnd to, ring::RxResponse& response) {
+    append(hypervisor::LocalEnd{frame.head.data()}, to,
+           static_cast<std::uint16_t>(frame.head.size()), &frame, &response);
+    std::size_t offset = to.offset + frame.head.size();
+    for (const ring::Piece& piece : frame.rest) {
+      to.offset = static_cast<std::uint16_t>(offset);
+      append(hypervisor::GrantEnd{frame.domain, piece.gref, piece.offset}, to, piece.size, &frame,
+             &response);
+      offset += piece.size;
     }
+  }
+  // The first `size` bytes of pieces that are the frame's.
+  void to_local(std::span<const ring::Piece> pieces, Frame& frame, std::byte* to,
+                std::size_t size) {
+    for (const ring::Piece& piece : pieces) {
+      const std::size_t chunk = std::min<std::size_t>(size, piece.size);
+      if (chunk == 0) return;
+      append(hypervisor::GrantEnd{frame.domain, piece.gref, piece.offset}, hypervisor::LocalEnd{to},
+             static_cast<std::uint16_t>(chunk), &frame, nullptr);
+      to += chunk;
+      size -= chunk;
+    }
+  }
+  // The whole frame.
+  void to_local(Frame& frame, std::byte* to) {
+    std::memcpy(to, frame.head.data(), frame.head.size());
+    to_local(frame.rest, frame, to + frame.head.size(), frame.size - frame.head.size());
   }
 
   // Carries out what was appended. Frames, responses and memory named there must still be where
   // they were.
   void flush();
 
-  // For the burst in hand, and all at a page's start: net::head_size for each of its frames, and
-  // room for whole ones.
-  std::span<std::byte> heads() { return heads_.span(); }
+  // For the burst in hand: net::head_size for each of its frames, with head_room before it; and
+  // room for whole ones, at a page's start.
+  std::span<std::byte> head(std::size_t frame) {
+    return heads_.span().subspan(frame * head_stride + head_room, net::head_size);
+  }
   std::span<std::byte> whole_frames() { return whole_frames_.span(); }
   // Worker-wide scratch memory; whoever uses it is done with it when he returns.
   std::span<std::byte> scratch() { return scratch_.span(); }
@@ -66,6 +85,9 @@ class Copier {
   std::span<std::byte> software_scratch() { return software_scratch_.span(); }
 
  private:
+  static constexpr std::size_t batch_size = 2048;
+  static constexpr std::size_t head_stride = head_room + net::head_size;
+  static_assert(ring::page_size % head_stride == 0, "a head that crosses a page is two copies");
   struct Owner {
     Frame* frame;
     ring::RxResponse* response;
@@ -74,7 +96,7 @@ class Copier {
   template <class From, class To>
   void append(const From& from, const To& to, std::uint16_t size, Frame* frame,
               ring::RxResponse* response) {
-    if (count_ == batch_.size()) flush();
+    if (count_ == batch_size) flush();
     hypervisor::set_copy(batch_[count_], from, to, size);
     owners_[count_].frame = frame;
     owners_[count_].response = response;

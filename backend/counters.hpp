@@ -43,8 +43,8 @@ struct alignas(128) Counters {
   Counter bytes;
   std::array<Counter, static_cast<std::size_t>(Drop::count)> drops;
 
-  void delivered(std::size_t size) {
-    frames.add(1);
+  void delivered(std::uint64_t size, std::uint64_t count = 1) {
+    frames.add(count);
     bytes.add(size);
   }
   void drop(Drop reason) { drops[static_cast<std::size_t>(reason)].add(1); }

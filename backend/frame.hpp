@@ -10,6 +10,7 @@
 #include "hypervisor/types.hpp"
 #include "net/headers.hpp"
 #include "net/offload.hpp"
+#include "net/vlan.hpp"
 #include "ring/tx_chain.hpp"
 
 namespace ringback::backend {
@@ -17,11 +18,14 @@ namespace ringback::backend {
 // At most so many frames move as one.
 inline constexpr std::size_t burst_size = 64;
 
+inline constexpr std::size_t head_room = 16;
+static_assert(head_room >= net::vlan_tag_size);
+
 //   | head: private memory, at least min(size, net::head_size) bytes | rest: pages that `domain`
 //   granted |
 //
 // All decisions are made on the head, which no guest can change any more. A frame without rest is
-// local.
+// local. The head_room bytes before the head are free, for a tag.
 struct Frame {
   std::span<std::byte> head;
   std::span<const ring::Piece> rest;
@@ -42,7 +46,6 @@ class FrameReader {
   };
 
   explicit FrameReader(const Frame& frame) : head_(frame.head), rest_(frame.rest) {}
-  explicit FrameReader(std::span<const ring::Piece> pieces) : rest_(pieces) {}
 
   // The next 1 to `limit` bytes; only while bytes are left and limit > 0.
   Chunk next(std::size_t limit) {

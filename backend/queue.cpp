@@ -22,6 +22,17 @@ std::size_t page_phase(const TxChain& chain) {
   return (ring::page_size + second.offset - first.size % ring::page_size) % ring::page_size;
 }
 
+// The chain's pieces behind its first `skip` bytes, of which there are more; the first of them is
+// cut where they end.
+std::span<const ring::Piece> behind(std::size_t skip, TxChain& chain) {
+  std::size_t first = 0;
+  for (; skip >= chain.pieces[first].size; ++first) skip -= chain.pieces[first].size;
+  ring::Piece& piece = chain.pieces[first];
+  piece.offset = static_cast<std::uint16_t>(piece.offset + skip);
+  piece.size = static_cast<std::uint16_t>(piece.size - skip);
+  return chain.view().subspan(first);
+}
+
 bool claims_something(const net::Offload& offload) {
   return offload.gso != net::Gso::none || offload.checksum == net::Checksum::partial;
 }
@@ -129,17 +140,23 @@ std::optional<Fault> Queue::fault() const {
   return std::nullopt;
 }
 
-// Copies the requests once, then cuts them into chains; returns how many chains.
+// Copies each request once and cuts them into chains; returns how many chains.
 std::size_t Queue::read_burst(ring::Index available) {
+  constexpr std::size_t longest = 2 * ring::max_tx_slots;  // in slots, of a chain
   const std::size_t looked_at = std::min<std::size_t>(available, window);
-  tx_.requests({requests_.data(), looked_at});
+  std::size_t copied = 0;
   std::size_t count = 0;
   std::size_t next = 0;
   while (count < burst_size && next < looked_at) {
+    if (copied - next < longest && copied < looked_at) {
+      const std::size_t more = std::min(looked_at - copied, burst_size);
+      tx_.requests({requests_.data() + copied, more}, static_cast<ring::Index>(copied));
+      copied += more;
+    }
     TxChain& chain = chains_[count];
-    const std::size_t left = looked_at - next;
+    const std::size_t left = copied - next;
     // A chain cut by the window is for the next burst; one cut by the producer index is a fault.
-    if (count > 0 && left < 2 * ring::max_tx_slots && looked_at < available) break;
+    if (count > 0 && left < longest && looked_at < available) break;
     ring::read_tx_chain({requests_.data() + next, left}, chain);
     if (chain.verdict == TxVerdict::fatal) {
       broken_ = describe(chain.fault);
@@ -148,6 +165,7 @@ std::size_t Queue::read_burst(ring::Index available) {
     next += chain.slots;
     ++count;
   }
+  tx_.consume(static_cast<ring::Index>(next));
   return count;
 }
 
@@ -155,44 +173,35 @@ std::size_t Queue::read_burst(ring::Index available) {
 // the guest can still change. A frame's pieces then start behind its head. A port that wants the
 // whole gets it by the same batch of copies, as far as there is room.
 void Queue::copy_heads(std::size_t count, Copier& copier) {
-  frame_count_ = 0;
-  bool any_claims = false;
   std::span<std::byte> whole;
   if (port_.wants_whole_frames()) whole = copier.whole_frames();
+  std::size_t frames = 0;
+  bool any_claims = false;
   for (std::size_t c = 0; c < count; ++c) {
     TxChain& chain = chains_[c];
     if (chain.verdict == TxVerdict::error) tx_counters_.drop(Drop::malformed);
     if (chain.verdict != TxVerdict::frame) continue;
-    Frame& frame = frames_[frame_count_];
+    Frame& frame = frames_[frames];
     // Field by field: a whole one would be built elsewhere first, and its copy wait for that.
     frame.rest = {};
     frame.domain = config_.guest;
     frame.size = chain.size;
     frame.offload = chain.offload;
     frame.failed = false;
-    FrameReader reader(chain.view());
-    const std::size_t phase = page_phase(chain);
-    std::size_t size = std::min<std::size_t>(chain.size, net::head_size);
-    frame.head = copier.heads().subspan(frame_count_ * net::head_size, size);
-    if (size < chain.size && phase + chain.size <= whole.size()) {
-      size = chain.size;
-      frame.head = whole.subspan(phase, size);
-      whole = whole.subspan(std::min(hypervisor::whole_pages(phase + size), whole.size()));
+    frame.head = copier.head(frames).first(std::min<std::size_t>(chain.size, net::head_size));
+    if (!whole.empty() && chain.size > net::head_size) {
+      const std::size_t phase = page_phase(chain);
+      if (phase + chain.size <= whole.size()) {
+        frame.head = whole.subspan(phase, chain.size);
+        whole = whole.subspan(std::min(hypervisor::whole_pages(phase + chain.size), whole.size()));
+      }
     }
-    copier.to_local(reader, frame, frame.head.data(), size);
+    copier.to_local(chain.view(), frame, frame.head.data(), frame.head.size());
+    if (frame.head.size() < chain.size) frame.rest = behind(frame.head.size(), chain);
     any_claims = any_claims || claims_something(chain.offload);
-    ++frame_count_;
-    if (size == chain.size) continue;
-
-    std::size_t skip = size;
-    std::size_t first = 0;
-    for (; skip > 0 && skip >= chain.pieces[first].size; ++first) skip -= chain.pieces[first].size;
-    if (skip > 0) {
-      chain.pieces[first].offset = static_cast<std::uint16_t>(chain.pieces[first].offset + skip);
-      chain.pieces[first].size = static_cast<std::uint16_t>(chain.pieces[first].size - skip);
-    }
-    frame.rest = chain.view().subspan(first);
+    ++frames;
   }
+  frame_count_ = frames;
   copier.flush();
   if (any_claims) check_claims(count);
 }
@@ -218,27 +227,21 @@ void Queue::check_claims(std::size_t count) {
   frame_count_ = kept;
 }
 
+// One response per slot, in order; extras are answered RSP_NULL (netif.h).
 void Queue::answer(std::size_t count) {
   std::size_t frame = 0;
-  ring::Index first = 0;
+  const ring::TxRequest* request = requests_.data();
   for (std::size_t c = 0; c < count; ++c) {
     const TxChain& chain = chains_[c];
-    bool good = chain.verdict != TxVerdict::error;
-    if (chain.verdict == TxVerdict::frame) good = !frames_[frame++].failed;
     // A multicast list is only kept once multicast control is offered.
-    if (chain.verdict == TxVerdict::multicast) good = false;
-    answer_chain(chain, first, good ? NETIF_RSP_OKAY : NETIF_RSP_ERROR);
-    first += chain.slots;
-  }
-}
-
-// One response per slot, in order; extras are answered RSP_NULL (netif.h).
-void Queue::answer_chain(const TxChain& chain, ring::Index first, std::int16_t status) {
-  tx_.consume(chain.slots);
-  for (ring::Index i = 0; i < chain.slots; ++i) {
-    const bool extra = i > 0 && i <= chain.extras;
-    const std::uint16_t id = extra ? std::uint16_t{0} : requests_[first + i].id;
-    tx_.respond({.id = id, .status = extra ? std::int16_t{NETIF_RSP_NULL} : status});
+    const bool good = chain.verdict == TxVerdict::frame && !frames_[frame++].failed;
+    const std::int16_t status = good ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
+    for (ring::Index i = 0; i < chain.slots; ++i, ++request) {
+      if (i > 0 && i <= chain.extras)
+        tx_.respond({.id = 0, .status = NETIF_RSP_NULL});
+      else
+        tx_.respond({.id = request->id, .status = status});
+    }
   }
 }
 

@@ -74,7 +74,6 @@ class Queue final : public Task {
   void copy_heads(std::size_t count, Copier& copier);
   void check_claims(std::size_t count);
   void answer(std::size_t count);
-  void answer_chain(const ring::TxChain& chain, ring::Index first, std::int16_t status);
 
   // A ring of one page holds so many; of a longer one, so many are looked at in one burst.
   static constexpr std::size_t window = 256;

@@ -30,6 +30,98 @@ std::size_t first_cut(const Frame& frame) {
 
 }  // namespace
 
+// Whether the guest has posted so many slots; else it will notify when it has.
+inline bool RxSink::has_slots(ring::Index needed) {
+  return posted_ >= needed || look_for_slots(needed);
+}
+
+bool RxSink::look_for_slots(ring::Index needed) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const auto available = ring_.unconsumed();
+    if (!available) {
+      if (!std::exchange(broken_, true)) found_broken_();
+      return false;
+    }
+    posted_ = *available;
+    if (posted_ >= needed) return true;
+    if (!ring_.final_check(needed)) return false;
+  }
+  return false;
+}
+
+// Makes room among what is placed for a frame of so many slots; false if the guest has not posted
+// them.
+inline bool RxSink::reserve(ring::Index slots, Copier& copier) {
+  if (!has_slots(slots)) return false;
+  if (placed_count_ == placed_.size() || response_count_ + slots > responses_.size())
+    finish(copier);
+  return true;
+}
+
+inline void RxSink::took(Frame& frame, ring::Index slots) {
+  ring_.consume(slots);
+  posted_ -= slots;
+  placed_[placed_count_].frame = &frame;
+  placed_[placed_count_++].slots = slots;
+  response_count_ += slots;
+}
+
+// Takes slots and appends the copies; false if there are not enough.
+inline bool RxSink::place(Frame& frame, Copier& copier) {
+  return frame.size <= ring::page_size && frame.offload.gso == Gso::none
+             ? place_in_one(frame, copier)
+             : place_in_many(frame, copier);
+}
+
+inline bool RxSink::place_in_one(Frame& frame, Copier& copier) {
+  if (!reserve(1, copier)) return false;
+  const ring::RxRequest request = ring_.request();
+  ring::RxResponse& response = responses_[response_count_];
+  response = ring::one_slot_response(request.id, frame.size, frame.offload);
+  copier.to_grant(frame, {guest_, request.gref, 0}, response);
+  took(frame, 1);
+  return true;
+}
+
+bool RxSink::place_in_many(Frame& frame, Copier& copier) {
+  const std::size_t first_size = first_cut(frame);
+  const ring::Index needed = ring::rx_slots(frame.size, frame.offload, first_size);
+  if (!reserve(needed, copier)) return false;
+  std::array<ring::RxRequest, ring::max_rx_slots> requests;
+  ring_.requests({requests.data(), needed});
+  const auto plan = ring::plan_rx(frame.size, frame.offload, {requests.data(), needed}, first_size);
+  ring::RxResponse* const responses = &responses_[response_count_];
+  std::copy_n(plan.responses.data(), needed, responses);
+  FrameReader reader(frame);
+  for (std::size_t i = 0; i < plan.copy_count; ++i) {
+    const ring::RxCopy& copy = plan.copies[i];
+    copier.to_grant(reader, frame, {guest_, copy.gref, 0}, copy.size, responses[copy.response]);
+  }
+  took(frame, needed);
+  return true;
+}
+
+// Whether the guest takes the frame as it is.
+inline bool RxSink::takes(const Frame& frame) const {
+  if (frame.offload.gso == Gso::none && frame.offload.checksum != Checksum::partial) return true;
+  if (frame.offload.gso == Gso::tcpv4 && !abilities_.gso_v4) return false;
+  if (frame.offload.gso == Gso::tcpv6 && !abilities_.gso_v6) return false;
+  if (frame.offload.checksum != Checksum::partial) return true;
+  if (abilities_.checksum_v4 && abilities_.checksum_v6) return true;
+  const auto headers = net::parse_headers(frame.head, frame.size);
+  const bool v6 = headers && headers->network == net::Headers::Network::ipv6;
+  return v6 ? abilities_.checksum_v6 : abilities_.checksum_v4;
+}
+
+inline void RxSink::deliver_one(Frame& frame, Copier& copier) {
+  if (frame.size > ring::max_rx_size ||
+      (frame.size > ring::page_size && !abilities_.scatter_gather))
+    return counters_.drop(Drop::too_big);
+  if (broken_) return counters_.drop(Drop::no_receiver);
+  // Behind a backlog there is no overtaking.
+  if (!backlog_.empty() || !place(frame, copier)) hold(frame, copier);
+}
+
 void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
   for (Frame* frame : frames) {
@@ -74,33 +166,12 @@ bool RxSink::broken() {
   return broken_;
 }
 
-// Whether the guest takes the frame as it is.
-bool RxSink::takes(const Frame& frame) const {
-  if (frame.offload.gso == Gso::tcpv4 && !abilities_.gso_v4) return false;
-  if (frame.offload.gso == Gso::tcpv6 && !abilities_.gso_v6) return false;
-  if (frame.offload.checksum != Checksum::partial) return true;
-  if (abilities_.checksum_v4 && abilities_.checksum_v6) return true;
-  const auto headers = net::parse_headers(frame.head, frame.size);
-  const bool v6 = headers && headers->network == net::Headers::Network::ipv6;
-  return v6 ? abilities_.checksum_v6 : abilities_.checksum_v4;
-}
-
-void RxSink::deliver_one(Frame& frame, Copier& copier) {
-  if (frame.size > ring::max_rx_size ||
-      (frame.size > ring::page_size && !abilities_.scatter_gather))
-    return counters_.drop(Drop::too_big);
-  if (broken_) return counters_.drop(Drop::no_receiver);
-  // Behind a backlog there is no overtaking.
-  if (!backlog_.empty() || !place(frame, copier)) hold(frame, copier);
-}
-
 void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
   finish(copier);  // what is placed may still use the scratch memory
   const auto memory = copier.software_scratch();
   if (frame.size > ring::max_rx_size) return counters_.drop(Drop::too_big);
   // A place of its own also for a local frame: another receiver may still want it unfinished.
-  FrameReader reader(frame);
-  copier.to_local(reader, frame, memory.data(), frame.size);
+  copier.to_local(frame, memory.data());
   copier.flush();
   if (frame.failed) return counters_.drop(Drop::bad_grant);
   const auto whole = memory.first(frame.size);
@@ -132,60 +203,11 @@ void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
   }
 }
 
-// Reserves slots and appends the copies; false if the guest has not posted enough. Then it will
-// notify when it has.
-bool RxSink::place(Frame& frame, Copier& copier) {
-  const bool one_slot = frame.size <= ring::page_size && frame.offload.gso == Gso::none;
-  const std::size_t first_size = one_slot ? 0 : first_cut(frame);
-  const ring::Index needed = one_slot ? 1 : ring::rx_slots(frame.size, frame.offload, first_size);
-  if (!has_slots(needed)) return false;
-  if (placed_count_ == placed_.size() || response_count_ + needed > responses_.size())
-    finish(copier);
-  std::array<ring::RxRequest, ring::max_rx_slots> requests;
-  ring_.requests({requests.data(), needed});
-  ring_.consume(needed);
-  posted_ -= needed;
-  ring::RxResponse* const responses = &responses_[response_count_];
-  FrameReader reader(frame);
-  if (one_slot) {
-    *responses = ring::one_slot_response(requests[0].id, frame.size, frame.offload);
-    copier.to_grant(reader, frame, {guest_, requests[0].gref, 0}, frame.size, *responses);
-  } else {
-    const auto plan =
-        ring::plan_rx(frame.size, frame.offload, {requests.data(), needed}, first_size);
-    std::copy_n(plan.responses.data(), needed, responses);
-    for (std::size_t i = 0; i < plan.copy_count; ++i) {
-      const ring::RxCopy& copy = plan.copies[i];
-      copier.to_grant(reader, frame, {guest_, copy.gref, 0}, copy.size, responses[copy.response]);
-    }
-  }
-  placed_[placed_count_].frame = &frame;
-  placed_[placed_count_++].slots = needed;
-  response_count_ += needed;
-  return true;
-}
-
-bool RxSink::has_slots(ring::Index needed) {
-  if (posted_ >= needed) return true;
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto available = ring_.unconsumed();
-    if (!available) {
-      if (!std::exchange(broken_, true)) found_broken_();
-      return false;
-    }
-    posted_ = *available;
-    if (posted_ >= needed) return true;
-    if (!ring_.final_check(needed)) return false;
-  }
-  return false;
-}
-
 void RxSink::hold(Frame& frame, Copier& copier) {
   finish(copier);
   const auto room = backlog_.reserve(frame.size);
   if (room.empty()) return counters_.drop(Drop::full);
-  FrameReader reader(frame);
-  copier.to_local(reader, frame, room.data(), frame.size);
+  copier.to_local(frame, room.data());
   copier.flush();
   if (frame.failed) return counters_.drop(Drop::bad_grant);
   backlog_.push(room, frame.offload);
@@ -196,17 +218,19 @@ void RxSink::finish(Copier& copier) {
   if (placed_count_ == 0) return;
   copier.flush();
   const ring::RxResponse* response = responses_.data();
+  std::uint64_t frames = 0;
+  std::uint64_t bytes = 0;
   for (const Placed& placed : std::span(placed_.data(), placed_count_)) {
     bool good = true;
     for (ring::Index i = 0; i < placed.slots; ++i, ++response) {
       ring_.respond(*response);
       good = good && response->status >= 0;
     }
-    if (good)
-      counters_.delivered(placed.frame->size);
-    else
-      counters_.drop(placed.frame->failed ? Drop::bad_grant : Drop::bad_receiver);
+    frames += good;
+    bytes += good ? placed.frame->size : 0;
+    if (!good) counters_.drop(placed.frame->failed ? Drop::bad_grant : Drop::bad_receiver);
   }
+  counters_.delivered(bytes, frames);
   placed_count_ = response_count_ = 0;
   if (ring_.publish()) events_.notify(port_);
 }

@@ -51,8 +51,13 @@ class RxSink final : public Sink {
   bool takes(const Frame& frame) const;
   void deliver_one(Frame& frame, Copier& copier);
   void deliver_in_software(Frame& frame, Copier& copier);
-  bool place(Frame& frame, Copier& copier);
   bool has_slots(ring::Index needed);
+  bool look_for_slots(ring::Index needed);
+  bool reserve(ring::Index slots, Copier& copier);
+  void took(Frame& frame, ring::Index slots);
+  bool place(Frame& frame, Copier& copier);
+  bool place_in_one(Frame& frame, Copier& copier);
+  bool place_in_many(Frame& frame, Copier& copier);
   void hold(Frame& frame, Copier& copier);
   void finish(Copier& copier);
 

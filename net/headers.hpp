@@ -13,7 +13,7 @@ namespace ringback::net {
 
 inline constexpr std::size_t ethernet_header_size = 14;
 // Enough linear bytes to parse any header that matters (XSA-423 asks for at least 128).
-inline constexpr std::size_t head_size = 256;
+inline constexpr std::size_t head_size = 240;
 
 struct Headers {
   enum class Network : std::uint8_t { other, ipv4, ipv6 };

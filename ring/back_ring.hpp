@@ -44,9 +44,9 @@ class BackRing {
   Request request(Index ahead = 0) const {
     return shared_.template copy_from<Request>(req_cons_ + ahead);
   }
-  // Private copies of the next ones; to.size() <= unconsumed().
-  void requests(std::span<Request> to) const {
-    Index index = req_cons_;
+  // Private copies of so many, likewise; ahead + to.size() <= unconsumed().
+  void requests(std::span<Request> to, Index ahead = 0) const {
+    Index index = req_cons_ + ahead;
     for (Request& request : to) shared_.copy_from(index++, request);
   }
   void consume(Index count) { req_cons_ += count; }

@@ -12,8 +12,9 @@ namespace {
 
 // So many bytes at a time, so that what was copied is still in the cache when the kernel copies it.
 constexpr std::size_t cache_friendly = 256 << 10;
-// Room for the largest frame, which starts at a page, as the guest's buffers do.
-constexpr std::size_t read_stride = hypervisor::whole_pages(ring::max_rx_size);
+// Room for the largest frame, which starts at a page, as the guest's buffers do, and before it for
+// its tag.
+constexpr std::size_t read_stride = hypervisor::whole_pages(ring::max_rx_size + head_room);
 
 iovec part(std::span<std::byte> bytes) {
   return {bytes.data(), bytes.size()};
@@ -44,9 +45,7 @@ void TapFrames::write(std::span<Frame* const> frames, Copier& copier, Counters& 
       // With its pages where they are at the sender's: a copy that crosses one is two.
       const std::size_t start = hypervisor::whole_pages(used) + frame.rest.front().offset;
       rests[count] = memory.subspan(start, frame.size - frame.head.size());
-      FrameReader reader(frame);
-      reader.next(frame.head.size());
-      copier.to_local(reader, frame, rests[count].data(), rests[count].size());
+      copier.to_local(frame.rest, frame, rests[count].data(), rests[count].size());
       used = start + rests[count].size();
     }
     copier.flush();
@@ -83,7 +82,7 @@ void TapFrames::write(std::span<Frame* const> frames, Copier& copier, Counters& 
 
 // Reads as many frames as are likely to be there: one that isn't there costs a look.
 void TapFrames::read(Copier& copier, TapBurst& burst) {
-  const auto memory = copier.scratch();
+  const auto memory = copier.scratch().subspan(ring::page_size);
   const std::size_t most = std::min(memory.size() / read_stride, burst.frames.size());
   const std::size_t count =
       std::min({to_try_, most, std::max<std::size_t>(cache_friendly / last_size_, 1)});

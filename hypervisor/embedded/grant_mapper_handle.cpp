@@ -105,7 +105,7 @@ void GrantMapperHandle::copy(std::span<xengnttab_grant_copy_segment_t> segments)
   for (auto& segment : segments) segment.status = copy(segment);
 }
 
-std::int16_t GrantMapperHandle::copy(const xengnttab_grant_copy_segment_t& segment) {
+inline std::int16_t GrantMapperHandle::copy(const xengnttab_grant_copy_segment_t& segment) {
   const bool from_grant = (segment.flags & GNTCOPY_source_gref) != 0;
   const bool to_grant = (segment.flags & GNTCOPY_dest_gref) != 0;
   if (!from_grant && !to_grant) return GNTST_bad_copy_arg;
