@@ -19,11 +19,15 @@ enum class Drop : std::uint8_t {
   too_big,       // does not fit what the receiver can take (no scatter-gather)
   no_receiver,   // nobody is connected there
   port_down,     // the tap is not up
+  vlan,          // the sender, or its receiver, is not in the frame's VLAN
+  isolated,      // both are isolated
+  storm,         // more to be flooded than its sender may have
+  mirror,        // sent by a port that only gets copies
   count
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Drop::count)> drop_names = {
-    "malformed", "bad-grant", "bad-receiver", "bad-headers",
-    "full",      "too-big",   "no-receiver",  "port-down"};
+    "malformed",   "bad-grant", "bad-receiver", "bad-headers", "full",  "too-big",
+    "no-receiver", "port-down", "vlan",         "isolated",    "storm", "mirror"};
 
 // A counter with one writer at a time: no locked instruction.
 class Counter {

@@ -45,7 +45,23 @@ Backoff::Clock::duration Device::look() {
         "it again");
   const auto wait = hold_back(*seen);
   act(handshake_.see(*seen));
+  follow_policy();
   return wait;
+}
+
+// What the vif may do on its switch is changed while it is connected. A change that can't be
+// understood changes nothing.
+void Device::follow_policy() {
+  if (!vif_ || vif_->config().port != xenstore::PortKind::software_switch) return;
+  const auto policy =
+      xenstore::read_directory(shared_.store, backend_).and_then(xenstore::parse_port_policy);
+  if (policy) {
+    vif_->set_policy(*policy);
+    refused_policy_.clear();
+  } else if (policy.error().what != refused_policy_) {
+    refused_policy_ = policy.error().what;
+    report(refused_policy_ + " (what was in force before stays so)");
+  }
 }
 
 void Device::found(const Fault& fault) {
@@ -209,6 +225,7 @@ Result<void> Device::prepare() {
   auto config = xenstore::parse_vif_config(id_, *keys);
   if (!config) return tl::unexpected(config.error());
   config->hotplug_status.clear();  // no part of what the vif is
+  if (vif_) vif_->set_policy(config->policy);
   if (vif_ && vif_->config() == *config && !vif_->lost_tap()) return {};
   if (vif_) vif_->give_up_tap();
   vif_.reset();  // its tap's name is free again

@@ -52,6 +52,7 @@ class Device {
   void disconnect();
   void forget();
   void replace_tap();
+  void follow_policy();
   Result<void> prepare();
   void refuse(const std::string& what);
   void say(xenstore::XenbusState state);
@@ -66,6 +67,7 @@ class Device {
   std::unique_ptr<Vif> vif_;
   xenstore::XenbusState frontend_state_ = xenstore::XenbusState::unknown;  // as last seen
   Backoff backoff_;
+  std::string refused_policy_;  // why; reported once
 };
 
 }  // namespace ringback::backend

@@ -1,5 +1,7 @@
 #include "backend/vif.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "backend/port/tap_port.hpp"
@@ -41,9 +43,22 @@ void Vif::give_up_tap() {
 }
 
 void Vif::join(std::shared_ptr<SoftwareSwitch> to) {
-  auto port = std::make_unique<SwitchPort>(std::move(to));
+  auto port = std::make_unique<SwitchPort>(std::move(to), xenstore::device_name(config_.id));
   switch_ = port.get();
   port_ = std::move(port);
+  apply_policy();
+}
+
+void Vif::set_policy(const xenstore::PortPolicy& policy) {
+  if (switch_ == nullptr || policy == config_.policy) return;
+  config_.policy = policy;
+  apply_policy();
+}
+
+void Vif::apply_policy() {
+  if (!switch_->set_policy(config_.policy))
+    spdlog::warn("{}: not all of ringback/macs could be kept: the switch has too many",
+                 xenstore::device_name(config_.id));
 }
 
 Result<void> Vif::connect(const xenstore::FrontendKeys& frontend) {

@@ -34,6 +34,8 @@ class Vif {
   // Vif of the same id, known by its alias whatever its name is by then.
   Result<void> make_tap(hypervisor::KeptTaps& taps);
   void join(std::shared_ptr<SoftwareSwitch> to);
+  // What it may do there from now on; its traffic is not stopped.
+  void set_policy(const xenstore::PortPolicy& policy);
   // Whether somebody has deleted the tap.
   bool lost_tap() const;
   // Lets the tap vanish with this object.
@@ -69,8 +71,9 @@ class Vif {
     Queue* queue;
   };
   Worker& least_busy() const;
+  void apply_policy();
 
-  const xenstore::VifConfig config_;
+  xenstore::VifConfig config_;
   const Workers& workers_;
   std::unique_ptr<Port> port_;
   TapPort* tap_ = nullptr;        // port_, if it is one

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "xenstore/number.hpp"
+#include "xenstore/key_parser.hpp"
 
 namespace ringback::xenstore {
 
@@ -10,62 +10,6 @@ namespace {
 
 constexpr Port highest_port = (1U << 17) - 1;    // of Xen's FIFO event channels, the larger ABI
 constexpr std::size_t longest_device_name = 15;  // IFNAMSIZ, without its NUL
-
-tl::unexpected<Error> refuse(std::string_view key, std::string_view value, const char* wanted) {
-  return failure(EINVAL, std::string(key) + " = " + quoted(value) + ": should be " + wanted);
-}
-
-// Parses many keys and keeps the first Error, so that a parser reads as a list of its keys.
-class Parser {
- public:
-  explicit Parser(const Keys& keys) : keys_(keys) {}
-
-  bool has(std::string_view key) const { return keys_.contains(key); }
-
-  // Absent: the default.
-  std::string text(std::string_view key, std::string_view absent = {}) const {
-    const auto at = keys_.find(key);
-    return at == keys_.end() ? std::string(absent) : at->second;
-  }
-
-  template <class T>
-  T number(std::string_view key, T absent, T lowest, T highest) {
-    const auto at = keys_.find(key);
-    return at == keys_.end() ? absent : take(parse_number<T>(key, at->second, lowest, highest));
-  }
-
-  // Must be there.
-  template <class T>
-  T required(std::string_view key, T lowest, T highest) {
-    if (!has(key)) refuse(Error{ENOENT, std::string(key) + " is missing"});
-    return number<T>(key, lowest, lowest, highest);
-  }
-
-  bool flag(std::string_view key, bool absent = false) {
-    return number<std::uint8_t>(key, absent ? 1 : 0, 0, 1) != 0;
-  }
-
-  template <class T>
-  T take(Result<T> result) {
-    if (result) return std::move(*result);
-    refuse(std::move(result.error()));
-    return {};
-  }
-
-  void refuse(Error error) {
-    if (!error_) error_ = std::move(error);
-  }
-
-  template <class T>
-  Result<T> finish(T value) const {
-    if (error_) return tl::unexpected(*error_);
-    return value;
-  }
-
- private:
-  const Keys& keys_;
-  std::optional<Error> error_;
-};
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -203,6 +147,7 @@ Result<VifConfig> parse_vif_config(VifId id, const Keys& backend) {
     config.port = PortKind::software_switch;
     config.switch_name = parser.text("ringback/switch", parser.text("bridge"));
     if (config.switch_name.empty()) return refuse("bridge", "", "the name of a switch");
+    config.policy = parser.take(parse_port_policy(backend));
   } else if (port != "tap") {
     return refuse("ringback/port", port, "tap or switch");
   }

@@ -16,19 +16,15 @@
 #include <string_view>
 #include <vector>
 
-#include "hypervisor/result.hpp"
 #include "hypervisor/types.hpp"
 #include "net/offload.hpp"
+#include "xenstore/port_policy.hpp"
 
 namespace ringback::xenstore {
 
 using hypervisor::DomainId;
 using hypervisor::GrantRef;
 using hypervisor::Port;
-
-using Mac = std::array<std::uint8_t, 6>;
-Result<Mac> parse_mac(std::string_view text);
-std::string to_string(const Mac& mac);
 
 struct VifId {
   DomainId domain = 0;  // the guest
@@ -39,10 +35,6 @@ struct VifId {
 std::string device_name(VifId id);                     // vif<domid>.<devid>
 std::string backend_path(DomainId backend, VifId id);  // BE
 std::string frontend_path(VifId id);                   // FE
-
-// Relative key to value, as read from a directory of the store in one go ("queue-0/tx-ring-ref"
-// included).
-using Keys = std::map<std::string, std::string, std::less<>>;
 
 // What a vif leaves by: a tap in the host's stack, or a port of the built-in switch.
 enum class PortKind { tap, software_switch };
@@ -68,6 +60,7 @@ struct VifConfig {
   bool online = true;
   PortKind port = PortKind::tap;
   std::string switch_name;   // for software_switch
+  PortPolicy policy;         // likewise
   std::string vifname;       // empty: device_name(id)
   std::uint32_t mtu = 1500;  // 68..65535
   std::optional<Rate> rate;

@@ -14,8 +14,19 @@ constexpr std::uint32_t age_of(std::uint32_t seen, std::uint32_t now) {
   return age < 0 ? 0 : static_cast<std::uint32_t>(age);
 }
 
+constexpr std::uint64_t kept = std::uint64_t{1} << 44;
+
 constexpr std::uint64_t word_of(std::uint64_t mac, PortNumber port) {
   return (std::uint64_t{port} + 1) << 48 | mac;
+}
+constexpr std::uint64_t use_of(net::VlanId vlan, std::uint32_t seen) {
+  return std::uint64_t{vlan} << 32 | seen;
+}
+constexpr std::uint32_t seen_of(std::uint64_t use) {
+  return static_cast<std::uint32_t>(use);
+}
+constexpr bool is_for(net::VlanId vlan, std::uint64_t mac, std::uint64_t word, std::uint64_t use) {
+  return word != 0 && (word & mac_mask) == mac && ((use ^ use_of(vlan, 0)) & ~kept) >> 32 == 0;
 }
 
 }  // namespace
@@ -26,48 +37,74 @@ MacTable::MacTable(std::size_t capacity, std::uint64_t seed, std::uint32_t agein
       ageing_(ageing),
       table_(std::make_unique<Bucket[]>(buckets_)) {}
 
-MacTable::Bucket& MacTable::bucket_of(std::uint64_t mac) const {
+MacTable::Bucket& MacTable::bucket_of(net::VlanId vlan, std::uint64_t mac) const {
   // MurmurHash3's finaliser: every bit of the seed and of the address counts in every bit.
-  std::uint64_t hash = mac ^ seed_;
+  std::uint64_t hash = (mac | std::uint64_t{vlan} << 48) ^ seed_;
   hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
   hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
   return table_[(hash ^ hash >> 33) & (buckets_ - 1)];
 }
 
-void MacTable::learn(std::uint64_t mac, PortNumber port, std::uint32_t now) {
-  auto& entries = bucket_of(mac).entries;
-  Entry* victim = nullptr;
-  std::uint32_t victim_age = 0;
-  for (Entry& entry : entries) {
-    const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
-    const std::uint32_t seen = entry.seen.load(std::memory_order_relaxed);
-    if ((word & mac_mask) == mac && word != 0) {
-      // The common case writes nothing: the line stays shared between the workers.
-      if (word != word_of(mac, port))
-        entry.word.store(word_of(mac, port), std::memory_order_relaxed);
-      if (seen != now) entry.seen.store(now, std::memory_order_relaxed);
-      return;
+// Words are exchanged for what was read: what is kept for good meanwhile is not overwritten.
+void MacTable::learn(net::VlanId vlan, std::uint64_t mac, PortNumber port, std::uint32_t now) {
+  struct Seen {
+    Entry* entry = nullptr;
+    std::uint64_t word = 0;
+    std::uint64_t use = 0;
+    void replace(std::uint64_t new_use, std::uint64_t new_word) {
+      if (use != new_use && !entry->use.compare_exchange_strong(use, new_use)) return;
+      if (word != new_word) entry->word.compare_exchange_strong(word, new_word);
     }
-    const std::uint32_t age = word == 0 ? UINT32_MAX : age_of(seen, now);
-    const bool in_use = age < fresh_for && word >> 48 != std::uint64_t{port} + 1;
-    if (!in_use && (victim == nullptr || age > victim_age)) {
-      victim = &entry;
+  };
+  Seen victim;
+  std::uint32_t victim_age = 0;
+  for (Entry& entry : bucket_of(vlan, mac).entries) {
+    const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
+    const std::uint64_t use = entry.use.load(std::memory_order_relaxed);
+    if (is_for(vlan, mac, word, use)) {
+      if ((use & kept) != 0) return;
+      // The common case writes nothing: the line stays shared between the workers.
+      return Seen{&entry, word, use}.replace(use_of(vlan, now), word_of(mac, port));
+    }
+    const std::uint32_t age = word == 0 ? UINT32_MAX : age_of(seen_of(use), now);
+    const bool in_use = word != 0 && ((use & kept) != 0 ||
+                                      (age < fresh_for && word >> 48 != std::uint64_t{port} + 1));
+    if (!in_use && (victim.entry == nullptr || age > victim_age)) {
+      victim = {&entry, word, use};
       victim_age = age;
     }
   }
-  if (victim == nullptr) return;
-  victim->seen.store(now, std::memory_order_relaxed);
-  victim->word.store(word_of(mac, port), std::memory_order_relaxed);
+  if (victim.entry != nullptr) victim.replace(use_of(vlan, now), word_of(mac, port));
 }
 
-std::optional<PortNumber> MacTable::find(std::uint64_t mac, std::uint32_t now) const {
-  for (const Entry& entry : bucket_of(mac).entries) {
+std::optional<PortNumber> MacTable::find(net::VlanId vlan, std::uint64_t mac,
+                                         std::uint32_t now) const {
+  for (const Entry& entry : bucket_of(vlan, mac).entries) {
     const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
-    if (word == 0 || (word & mac_mask) != mac) continue;
-    if (age_of(entry.seen.load(std::memory_order_relaxed), now) > ageing_) return std::nullopt;
+    if ((word & mac_mask) != mac) continue;
+    const std::uint64_t use = entry.use.load(std::memory_order_relaxed);
+    if (!is_for(vlan, mac, word, use)) continue;
+    if ((use & kept) == 0 && age_of(seen_of(use), now) > ageing_) return std::nullopt;
     return static_cast<PortNumber>((word >> 48) - 1);
   }
   return std::nullopt;
+}
+
+bool MacTable::keep(net::VlanId vlan, std::uint64_t mac, PortNumber port) {
+  Entry* place = nullptr;
+  for (Entry& entry : bucket_of(vlan, mac).entries) {
+    const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
+    const std::uint64_t use = entry.use.load(std::memory_order_relaxed);
+    if (is_for(vlan, mac, word, use)) {
+      place = &entry;
+      break;
+    }
+    if (word == 0 || (use & kept) == 0) place = &entry;
+  }
+  if (place == nullptr) return false;
+  place->use.store(kept | use_of(vlan, 0), std::memory_order_relaxed);
+  place->word.store(word_of(mac, port), std::memory_order_relaxed);
+  return true;
 }
 
 void MacTable::forget(PortNumber port) {

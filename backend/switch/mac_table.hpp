@@ -1,8 +1,11 @@
-// Which port a MAC address was last seen behind. Written and read by all workers without a lock: an
-// entry is one 64-bit word, so a reader sees an old or a new one, never half of each.
+// Which port a MAC address was last seen behind, in each VLAN. Written and read by all workers
+// without a lock: an entry is two words, and who reads a new one and an old one finds an address in
+// a wrong VLAN at most, which the port's membership makes harmless.
 //
 //   bit 63        48 47                 0
 //      | port + 1   |  MAC              |      0: free
+//   bit      44 43        32 31         0
+//      | kept 1 |  VLAN     |  seen     |      in seconds; kept: not learned, and there for good
 //
 // Bounded: an address lives in one bucket of eight, chosen by a hash with a secret seed; a new one
 // takes a free place there, or the one longest unseen, but none that another port has used in the
@@ -20,6 +23,8 @@
 #include <memory>
 #include <optional>
 
+#include "net/vlan.hpp"
+
 namespace ringback::backend {
 
 using PortNumber = std::uint16_t;  // 0..0xfffe
@@ -32,21 +37,24 @@ class MacTable {
   explicit MacTable(std::size_t capacity, std::uint64_t seed, std::uint32_t ageing = 300);
 
   // mac: the six bytes as a number, first byte highest.
-  void learn(std::uint64_t mac, PortNumber port, std::uint32_t now);
-  std::optional<PortNumber> find(std::uint64_t mac, std::uint32_t now) const;
-  // A port has gone: its addresses with it.
+  void learn(net::VlanId vlan, std::uint64_t mac, PortNumber port, std::uint32_t now);
+  std::optional<PortNumber> find(net::VlanId vlan, std::uint64_t mac, std::uint32_t now) const;
+  // Behind this port for good, wherever else it is seen; false: its bucket is full of such. The
+  // control thread.
+  bool keep(net::VlanId vlan, std::uint64_t mac, PortNumber port);
+  // A port has gone, or what it keeps has changed: its addresses go with it.
   void forget(PortNumber port);
 
  private:
   struct Entry {
     std::atomic<std::uint64_t> word = 0;
-    std::atomic<std::uint32_t> seen = 0;
+    std::atomic<std::uint64_t> use = 0;
   };
   static constexpr std::size_t ways = 8;
   struct alignas(64) Bucket {
     std::array<Entry, ways> entries;
   };
-  Bucket& bucket_of(std::uint64_t mac) const;
+  Bucket& bucket_of(net::VlanId vlan, std::uint64_t mac) const;
 
   std::size_t buckets_;
   std::uint64_t seed_;

@@ -43,7 +43,7 @@ Result<void> NamedSwitches::add_uplink(const std::string& name, Switch& to) {
   if (!tap) return tl::unexpected(tap.error());
   // What a guest can't take is done in software on its way to that guest.
   if (auto set = tap->set_offload({true, true, true, true, true}); !set) return set;
-  auto uplink = std::make_unique<Uplink>(to.network, std::move(*tap));
+  auto uplink = std::make_unique<Uplink>(to.network, uplink_name(name), std::move(*tap));
   Worker& worker =
       **std::ranges::min_element(workers_, {}, [](const auto& one) { return one->queue_count(); });
   if (auto served = worker.serve_also(*uplink); !served) return served;

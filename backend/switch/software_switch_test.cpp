@@ -1,56 +1,12 @@
-#include "backend/switch/software_switch.hpp"
+#include "backend/switch/test_switch.hpp"
 
 #include <doctest/doctest.h>
-
-#include "backend/test_guest.hpp"
 
 using namespace ringback;
 using namespace ringback::backend;
 
-namespace {
-
-// Three guests on a switch.
-struct World {
-  struct Member {
-    Member(World& world, hypervisor::DomainId id)
-        : guest(world.hypervisor, id),
-          port(world.network),
-          queue(Queue::connect(guest.config(), port, *world.events, *world.grants, [] {}).value()) {
-      port.connect({&queue->sink()});
-    }
-    TestGuest guest;
-    SwitchPort port;
-    std::unique_ptr<Queue> queue;
-  };
-
-  World() {
-    for (hypervisor::DomainId id = 1; id <= 3; ++id)
-      members.push_back(std::make_unique<Member>(*this, id));
-  }
-  TestGuest& guest(std::size_t id) { return members[id - 1]->guest; }
-  void serve() {
-    for (auto& member : members) {
-      member->queue->guest_sent();
-      while (member->queue->serve(copier) || member->queue->arm()) {
-      }
-    }
-  }
-
-  hypervisor::Simulated hypervisor;
-  std::unique_ptr<hypervisor::EventChannels> events = hypervisor.event_channels(0);
-  std::unique_ptr<hypervisor::GrantUser> grants = hypervisor.grant_user(0);
-  std::unique_ptr<hypervisor::Io> io = std::move(*hypervisor::Io::open());
-  Copier copier{*grants, *io};
-  int barriers = 0;
-  std::shared_ptr<SoftwareSwitch> network =
-      std::make_shared<SoftwareSwitch>("test", [this] { ++barriers; });
-  std::vector<std::unique_ptr<Member>> members;
-};
-
-}  // namespace
-
 TEST_CASE("a frame goes from pages to pages by a copy for each, and one for what was looked at") {
-  World world;
+  TestSwitch world;
   world.guest(2).send(test_frame(1, 2, 60));  // so that the switch knows it
   world.serve();
   const auto before = world.hypervisor.pieces_copied();
@@ -65,7 +21,7 @@ TEST_CASE("a frame goes from pages to pages by a copy for each, and one for what
 }
 
 TEST_CASE("no sender can bring it about that a receiver's first slot lacks the headers") {
-  World world;
+  TestSwitch world;
   auto& sender = world.guest(1);
   const Bytes frame = test_frame(0xff, 1, ring::page_size + 1);
   std::memcpy(sender.tx_pages.page(0).data(), frame.data(), 256);
@@ -79,7 +35,7 @@ TEST_CASE("no sender can bring it about that a receiver's first slot lacks the h
 }
 
 TEST_CASE("a broadcast reaches everybody but its sender") {
-  World world;
+  TestSwitch world;
   const Bytes frame = test_frame(0xff, 1, 100);
   world.guest(1).send(frame);
   world.serve();
@@ -89,7 +45,7 @@ TEST_CASE("a broadcast reaches everybody but its sender") {
 }
 
 TEST_CASE("a frame to a learned address reaches its owner only") {
-  World world;
+  TestSwitch world;
   world.guest(2).send(test_frame(0xff, 2, 100));
   world.serve();
   world.guest(1).receive();
@@ -104,7 +60,7 @@ TEST_CASE("a frame to a learned address reaches its owner only") {
 }
 
 TEST_CASE("a burst to several destinations keeps the order of each") {
-  World world;
+  TestSwitch world;
   world.guest(2).send(test_frame(0xff, 2, 100));
   world.guest(3).send(test_frame(0xff, 3, 100));
   world.serve();
@@ -122,7 +78,7 @@ TEST_CASE("a burst to several destinations keeps the order of each") {
 }
 
 TEST_CASE("a guest that leaves is forgotten and nobody touches its queue again") {
-  World world;
+  TestSwitch world;
   world.guest(2).send(test_frame(0xff, 2, 100));
   world.serve();
   world.guest(3).receive();
@@ -138,7 +94,7 @@ TEST_CASE("a guest that leaves is forgotten and nobody touches its queue again")
 }
 
 TEST_CASE("a payload that its sender revoked is answered with an error and harms nobody else") {
-  World world;
+  TestSwitch world;
   world.guest(2).send(test_frame(0xff, 2, 100));
   world.serve();
   TestGuest& sender = world.guest(1);

@@ -16,8 +16,9 @@ namespace ringback::backend {
 
 class Uplink final : public Task, public Sink {
  public:
-  Uplink(std::shared_ptr<SoftwareSwitch> to, hypervisor::Tap tap)
-      : tap_(std::move(tap)), frames_(tap_.queue(0)), port_(std::move(to)) {}
+  // name: the port's.
+  Uplink(std::shared_ptr<SoftwareSwitch> to, std::string name, hypervisor::Tap tap)
+      : tap_(std::move(tap)), frames_(tap_.queue(0)), port_(std::move(to), std::move(name)) {}
 
   // From its worker serving it until before that stops: the switch's frames come here. The control
   // thread.

@@ -27,7 +27,7 @@ class Switched {
 
  private:
   std::unique_ptr<backend::Queue> connect(const Guest& guest, std::size_t place) {
-    ports_[place] = std::make_unique<backend::SwitchPort>(switch_);
+    ports_[place] = std::make_unique<backend::SwitchPort>(switch_, "vif");
     auto queue = must(backend::Queue::connect(
         {.guest = guest.domain,
          .index = 0,

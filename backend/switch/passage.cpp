@@ -1,0 +1,167 @@
+#include "backend/switch/passage.hpp"
+
+#include <time.h>
+
+#include <bit>
+
+namespace ringback::backend {
+namespace {
+
+// What a frame's way depends on: its addresses and its tag.
+bool same_flow(const Frame& one, const Frame& other) {
+  constexpr std::size_t looked_at = net::macs_size + net::vlan_tag_size;
+  return one.head.size() >= looked_at && other.head.size() >= looked_at &&
+         std::memcmp(one.head.data(), other.head.data(), looked_at) == 0;
+}
+
+template <class See>
+void for_each(std::uint64_t set, See see) {
+  for (; set != 0; set &= set - 1) see(static_cast<std::size_t>(std::countr_zero(set)));
+}
+
+}  // namespace
+
+void Passage::look_up(MacTable& macs, Counters& counters) {
+  timespec clock{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &clock);
+  const auto seconds = static_cast<std::uint32_t>(clock.tv_sec);
+  const auto nanoseconds = static_cast<std::uint64_t>(clock.tv_sec) * 1'000'000'000 +
+                           static_cast<std::uint64_t>(clock.tv_nsec);
+  const Frame* last = nullptr;
+  Way way{};
+  for (std::size_t i = 0; i < burst_.size(); ++i) {
+    const Frame& frame = burst_[i];
+    if (frame.failed) {
+      counters.drop(Drop::bad_grant);
+      continue;
+    }
+    // Most of a burst is of one flow.
+    if (last == nullptr || !same_flow(frame, *last)) way = way_of(frame, macs, seconds);
+    last = &frame;
+    if (way.list == nullptr) {
+      counters.drop(way.lost);
+    } else if (way.list == &flooded_ && from_.storm && !from_.storm->allow(nanoseconds)) {
+      counters.drop(Drop::storm);
+    } else {
+      vlans_[i] = way.vlan;
+      sizes_[i] = frame.size;
+      way.list->frames |= Set{1} << i;
+    }
+  }
+}
+
+Passage::Way Passage::way_of(const Frame& frame, MacTable& macs, std::uint32_t now) {
+  if (from_.mirrors()) return {nullptr, 0, Drop::mirror};
+  const auto vlan = vlan_of(from_, net::tagged_vlan(frame.head));
+  if (!vlan) return {nullptr, 0, Drop::vlan};
+  const std::uint64_t source = mac_at(frame.head.data() + 6);
+  if (!is_multicast(source)) macs.learn(*vlan, source, port_, now);
+  const std::uint64_t destination = mac_at(frame.head.data());
+  if (is_multicast(destination)) return {&flooded_, *vlan, {}};
+  const auto receiver = macs.find(*vlan, destination, now);
+  if (!receiver) return {&flooded_, *vlan, {}};
+  // Its receiver is on the side that it came from.
+  if (*receiver == port_) return {nullptr, 0, Drop::no_receiver};
+  return {&list_for(*receiver), *vlan, {}};
+}
+
+Passage::List& Passage::list_for(PortNumber to) {
+  for (std::size_t l = 0; l < list_count_; ++l)
+    if (lists_[l].to == to) return lists_[l];
+  lists_[list_count_] = {to, 0};
+  return lists_[list_count_++];
+}
+
+void Passage::deliver(std::size_t queue, Copier& copier, Counters& counters) {
+  Set given = 0;
+  for (std::size_t l = 0; l < list_count_; ++l)
+    given |= give(lists_[l].to, lists_[l].frames, queue, copier);
+  if (flooded_.frames != 0) {
+    for (std::size_t to = 0; to < ports_.places.size(); ++to)
+      if (to != port_ && !ports_.places[to].mirrors())
+        given |= give(static_cast<PortNumber>(to), flooded_.frames, queue, copier);
+  }
+  for (const PortTable::Mirror& mirror : ports_.mirrors)
+    give(mirror.to, seen_by(mirror), queue, copier);
+  count(given, counters);
+}
+
+// Returns those that it was given. A flow stays on its queue, because the sender keeps it on his.
+Passage::Set Passage::give(PortNumber to, Set frames, std::size_t queue, Copier& copier) {
+  if (to >= ports_.places.size() || ports_.places[to].sinks.empty()) return 0;
+  const PortTable::Place& place = ports_.places[to];
+  if (!ports_.plain) frames = admitted(place, frames);
+  std::array<Frame*, burst_size> members;
+  std::size_t size = 0;
+  for_each(frames, [&](std::size_t i) {
+    if (!ports_.plain) shape(place, burst_[i], vlans_[i]);
+    members[size++] = &burst_[i];
+  });
+  if (size > 0) place.sinks[queue % place.sinks.size()]->deliver({members.data(), size}, copier);
+  return frames;
+}
+
+Passage::Set Passage::admitted(const PortTable::Place& to, Set frames) {
+  if (from_.policy && to.policy && from_.policy->isolated && to.policy->isolated) {
+    isolated_ |= frames;
+    return 0;
+  }
+  Set outside = 0;
+  for_each(frames, [&](std::size_t i) {
+    if (!is_member(to, vlans_[i])) outside |= Set{1} << i;
+  });
+  outside_vlan_ |= outside;
+  return frames & ~outside;
+}
+
+// A frame has the form that its last receiver took it in; its copies are made when that returns.
+void Passage::shape(const PortTable::Place& to, Frame& frame, net::VlanId vlan) const {
+  if (vlan == 0) return;  // as it came
+  const auto tag = net::tagged_vlan(frame.head);
+  const bool tagged = leaves_tagged(to, vlan);
+  if (tagged && !tag) {
+    frame.head = net::push_vlan_tag(frame.head, vlan);
+    frame.size += net::vlan_tag_size;
+  } else if (tagged && *tag != vlan) {
+    net::set_tagged_vlan(frame.head, vlan);  // it had a priority alone
+  } else if (!tagged && tag) {
+    frame.head = net::pop_vlan_tag(frame.head);
+    frame.size -= net::vlan_tag_size;
+  }
+}
+
+Passage::Set Passage::seen_by(const PortTable::Mirror& mirror) const {
+  Set seen = 0;
+  for (std::size_t l = 0; l < list_count_; ++l)
+    if (mirror.watched[port_] || mirror.watched[lists_[l].to]) seen |= lists_[l].frames;
+  if (mirror.watched[port_]) return seen | flooded_.frames;
+  for_each(flooded_.frames, [&](std::size_t i) {
+    for (std::size_t to = 0; to < ports_.places.size(); ++to)
+      if (to != port_ && mirror.watched[to] && is_member(ports_.places[to], vlans_[i]))
+        seen |= Set{1} << i;
+  });
+  return seen;
+}
+
+void Passage::count(Set given, Counters& counters) const {
+  Set all = flooded_.frames;
+  for (std::size_t l = 0; l < list_count_; ++l) all |= lists_[l].frames;
+  std::uint64_t frames = 0;
+  std::uint64_t bytes = 0;
+  for_each(all, [&](std::size_t i) {
+    const Set frame = Set{1} << i;
+    if (burst_[i].failed)
+      counters.drop(Drop::bad_grant);
+    else if ((given & frame) == 0)
+      counters.drop(outside_vlan_ & frame ? Drop::vlan
+                    : isolated_ & frame   ? Drop::isolated
+                                          : Drop::no_receiver);
+    else {
+      ++frames;
+      bytes += sizes_[i];
+    }
+  });
+  counters.delivered(bytes, frames);
+}
+
+}  // namespace ringback::backend

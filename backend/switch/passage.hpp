@@ -1,0 +1,62 @@
+// One burst's way through a switch. Lives for one call of SoftwareSwitch::forward, on the sender's
+// worker.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "backend/copier.hpp"
+#include "backend/counters.hpp"
+#include "backend/switch/port_table.hpp"
+
+namespace ringback::backend {
+
+class Passage {
+ public:
+  // port: where the burst came in.
+  Passage(const PortTable& ports, std::span<Frame> burst, PortNumber port)
+      : ports_(ports), from_(ports.places[port]), burst_(burst), port_(port) {}
+
+  // First pass: what each frame's VLAN and destination are.
+  void look_up(MacTable& macs, Counters& counters);
+  // Second pass: each destination gets all of its frames at once.
+  void deliver(std::size_t queue, Copier& copier, Counters& counters);
+
+ private:
+  // Frames of the burst, a bit for each.
+  using Set = std::uint64_t;
+  static_assert(burst_size <= 64);
+  struct List {
+    PortNumber to;
+    Set frames;
+  };
+  // What the frames of one flow have in common: which list they go on, or why on none.
+  struct Way {
+    List* list;
+    net::VlanId vlan;
+    Drop lost;
+  };
+
+  Way way_of(const Frame& frame, MacTable& macs, std::uint32_t now);
+  List& list_for(PortNumber to);
+  Set give(PortNumber to, Set frames, std::size_t queue, Copier& copier);
+  Set admitted(const PortTable::Place& to, Set frames);
+  void shape(const PortTable::Place& to, Frame& frame, net::VlanId vlan) const;
+  Set seen_by(const PortTable::Mirror& mirror) const;
+  void count(Set given, Counters& counters) const;
+
+  const PortTable& ports_;
+  const PortTable::Place& from_;
+  const std::span<Frame> burst_;
+  const PortNumber port_;
+  std::array<net::VlanId, burst_size> vlans_;
+  std::array<std::uint32_t, burst_size> sizes_;  // as they came
+  std::size_t list_count_ = 0;
+  std::array<List, burst_size> lists_;
+  List flooded_ = {0, 0};
+  // Kept from a receiver.
+  Set outside_vlan_ = 0;
+  Set isolated_ = 0;
+};
+
+}  // namespace ringback::backend
