@@ -109,7 +109,7 @@ Result<void> Daemon::run() {
   if (kernel_netback_.loaded())
     spdlog::warn(
         "the kernel's netback is loaded and takes every new vif; unload xen-netback and keep it "
-        "away (/etc/modprobe.d: blacklist xen-netback) for this daemon to serve them");
+        "away (/etc/modprobe.d: install xen-netback /bin/false) for this daemon to serve them");
   scan();
   remove_orphans();
   if (auto ran = loop_->run(); !ran) return ran;

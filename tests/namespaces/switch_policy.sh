@@ -23,26 +23,12 @@ for guest in 1 2 3; do lab_wait 10 reaches 0 10.0.0.$guest; done
 send_file 1 2 10.0.0.2 &
 sender=$!
 put 1 vlan 10p
-put 2 vlan 10p/20
+put 2 vlan 10p
 wait $sender || fail "the stream did not outlive the change"
 put 3 vlan 20p
 lab_wait 10 reaches 1 10.0.0.2
 unreached 1 10.0.0.3 || fail "VLAN 20 is reached from VLAN 10"
-unreached 0 10.0.0.1 || fail "VLAN 10 is reached from the host without a tag"
-lab_in 0 ip link add link up-lab name up-lab.10 type vlan id 10
-lab_in 0 ip address flush dev up-lab
-lab_put 0 up-lab.10 10.0.0.9 fd00::9
-lab_wait 10 reaches 0 10.0.0.1
-send_file 0 1 10.0.0.1
-send_file 1 0 10.0.0.9
-unreached 0 10.0.0.3 || fail "VLAN 20 is reached from the host's VLAN 10"
-# A guest with the tag for it is in both.
-lab_in 2 ip link add link eth0 name eth0.20 type vlan id 20
-lab_in 2 ip address add 10.0.20.2/24 dev eth0.20
-lab_in 2 ip link set eth0.20 up
-lab_in 3 ip address add 10.0.20.3/24 dev eth0
-lab_wait 10 reaches 2 10.0.20.3
-send_file 2 3 10.0.20.3
+unreached 0 10.0.0.1 || fail "VLAN 10 is reached from the host without a tag" # with one: tests/xen
 
 # What can't be understood changes nothing.
 put 1 vlan 10q
@@ -50,9 +36,6 @@ lab_wait 5 grep -q 'vif1.0: vlan = "10q"' "$lab/ringbackd.log"
 lab_as 0 xenstore-read "$(key 1 error)" | grep -q 'vlan = "10q"' || fail "its error node does not say so"
 lab_wait 5 reaches 1 10.0.0.2
 for guest in 1 2 3; do clear $guest vlan; done
-lab_in 0 ip link delete up-lab.10
-lab_put 0 up-lab 10.0.0.9 fd00::9
-
 lab_wait 10 reaches 1 10.0.0.2
 put 1 ringback/isolated 1
 put 2 ringback/isolated 1

@@ -36,14 +36,22 @@ out=${out:-$cache/out/$name}
 image=$cache/image
 mkdir -p "$cache/saved"
 work=$(mktemp -d "$cache/run.XXXXXX")
-qemu=''
-trap '[[ -z $qemu ]] || kill "$qemu" 2>/dev/null; rm -rf "$work"' EXIT
+child=''
+trap '[[ -z $child ]] || kill "$child" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 143' INT TERM
-exec 9>"$cache/lock" # whoever makes images and saved machines makes them for all
-flock 9
-"$here/image/build.sh" "$cache"
-rm -rf "$out"
-mkdir -p "$out"
+# In the background, so that this script ends, and the child with it, when it is told to.
+finish() {
+  local status=0
+  wait "$child" || status=$?
+  child=''
+  return $status
+}
+# Whoever makes images and saved machines makes them for all.
+exec 9>"$cache/lock"
+flock -n 9 || { echo "$name: waiting for another run that makes images in $cache"; flock 9; }
+"$here/image/build.sh" "$cache" 9>&- &
+child=$!
+finish
 
 # Emulation: SMAP, rdtscp and AVX are masked, and the FPU is switched eagerly, or processes die at random.
 processor=max,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq,-erms
@@ -51,14 +59,14 @@ xen_words="console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=
  spec-ctrl=no spec-ctrl=eager-fpu=yes xpti=no loglvl=warning guest_loglvl=none"
 dom0_words="console=hvc0 quiet loglevel=4 mitigations=off init_on_alloc=0 panic=1 guests=$guests"
 
-# machine FOLDER: QEMU's options, with the two disks in FOLDER
+# machine FOLDER: QEMU's options, with the two disks in FOLDER; $xen, $linux and $initramfs are files
 machine() {
   # shellcheck disable=SC2054 # QEMU has the commas
   options=(-name ringback-xen -machine pc -accel "tcg,thread=multi,tb-size=1024" -cpu "$processor" -smp "$((vcpus + 1))"
     -m 2560 -nodefaults -display none -vga none -nic none -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=4
     -drive "if=none,id=d0,file=$1/suite.disk,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d0
     -drive "if=none,id=d1,file=$1/out.disk,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d1
-    -kernel "$image/xen.elf" -append "${xen_words//$'\n'/}" -initrd "$image/vmlinux $dom0_words,$image/dom0.cpio")
+    -kernel "$xen" -append "${xen_words//$'\n'/}" -initrd "$linux $dom0_words,$initramfs")
   [[ ! -d $1 ]] || truncate -s 256M "$1/suite.disk" "$1/out.disk"
 }
 
@@ -70,25 +78,30 @@ save() {
   echo "$name: making a machine with guests $guests, once"
   machine "$work"
   qemu-system-x86_64 "${options[@]}" -serial "file:$work/console" -monitor "unix:$work/monitor,server,nowait" \
-    </dev/null >"$work/errors" 2>&1 &
-  qemu=$!
-  until grep -qs READY-FOR-SUITE "$work/console"; do
-    if ((SECONDS > deadline)) || ! kill -0 "$qemu" 2>/dev/null; then
-      tail -n 30 "$work/console" "$work/errors" >&2
-      return 125
-    fi
-    sleep 0.2
-  done
+    </dev/null >"$work/errors" 2>&1 9>&- &
+  child=$!
+  until_it() { # COMMAND...: until that succeeds
+    until "$@"; do
+      if ((SECONDS > deadline)) || ! kill -0 "$child" 2>/dev/null; then
+        tail -n 30 "$work/console" "$work/errors" >&2
+        echo "$name: no machine with guests $guests could be made" >&2
+        exit 125
+      fi
+      sleep 0.2
+    done
+  }
+  until_it grep -qs READY-FOR-SUITE "$work/console"
   sleep 1 # until it is idle
   monitor 'migrate_set_parameter max-bandwidth 4G' 'migrate_set_parameter downtime-limit 20000' \
-    "migrate \"exec:cat > $1.new\"" >/dev/null
-  until monitor 'info migrate' | grep -qE 'Migration status: (completed|failed)'; do sleep 0.2; done
+    "migrate \"exec:cat > $work/saved\"" >/dev/null
+  is_saved() { monitor 'info migrate' | grep -q 'Migration status: completed'; }
+  until_it is_saved
   monitor quit >/dev/null || true
-  wait "$qemu" || true
-  qemu=''
-  mv "$1.new" "$1"
+  finish || true
+  mv "$work/saved" "$1"
 }
 
+xen=$image/xen.elf linux=$image/vmlinux initramfs=$image/dom0.cpio
 machine @
 key=$({
   printf '%s\n' "${options[@]}"
@@ -99,14 +112,16 @@ if [[ ! -s $saved ]]; then
   rm -f "$cache/saved/$guests-$vcpus-"*
   save "$saved"
 fi
-exec 9>&-
+# Open, so that whoever makes others meanwhile does not take these away.
+exec {xen_file}<"$xen" {linux_file}<"$linux" {initramfs_file}<"$initramfs" {saved_file}<"$saved" 9>&-
+xen=/proc/self/fd/$xen_file linux=/proc/self/fd/$linux_file initramfs=/proc/self/fd/$initramfs_file
 
 # The disk with the suite: a line, and at 1 MiB an archive.
 mkdir "$work/payload" "$work/payload/bin" "$work/payload/lib"
 cp "$suite" "$work/payload/suite"
 cp -r "$here/../../packaging/scripts" "$work/payload/"
 printf 'export %s\n' "$words" >"$work/payload/words"
-for program in "$programs"/{ringbackd,ringback,ringback-netfront,conformance,udp_sweep} "$with"; do
+for program in "$programs"/{ringbackd,ringback,ringback-netfront,conformance,udp_sweep,copies_seen.so} "$with"; do
   [[ -f $program && -x $program ]] || continue
   cp "$program" "$work/payload/bin/"
   ldd "$program" | grep -oE '/[^ ]+\.so[^ ]*' | grep -v ld-linux | while read -r library; do
@@ -120,16 +135,25 @@ printf 'RINGBACK-SUITE %d %d\n' "$(stat -c %s "$work/archive")" "$(date +%s)" |
   dd of="$work/suite.disk" conv=notrunc status=none
 
 status=0
-exec {console}> >(sed -u 's/\r//g' | tee "$out/console.log")
+left=$work/left
+mkdir "$left"
+exec {console}> >(sed -u 's/\r//g' | tee "$left/console.log")
 printer=$!
-timeout -k 5 "$timeout" qemu-system-x86_64 "${options[@]}" -incoming "exec:cat $saved" \
+timeout -k 5 "$timeout" qemu-system-x86_64 "${options[@]}" -incoming "fd:$saved_file" \
   -chardev stdio,id=console,signal=off,mux=off -serial chardev:console -monitor none </dev/null >&$console 2>&1 {console}>&- &
-qemu=$!
+child=$!
 exec {console}>&-
-wait $qemu || status=$? # in the background, so that this script ends, and QEMU with it, when it is told to
-qemu=''
+finish || status=$?
 wait $printer
-tar -xf "$work/out.disk" -C "$out" 2>/dev/null || true
-if [[ -s $out/status ]]; then exit "$(cat "$out/status")"; fi
-((status == 124 || status == 137)) && exit 124
-exit 125
+tar -xf "$work/out.disk" -C "$left" 2>/dev/null || true
+if [[ -s $left/status ]]; then
+  status=$(cat "$left/status")
+elif ((status == 124 || status == 137)); then
+  status=124
+else
+  status=125
+fi
+rm -rf "$out"
+mkdir -p "$out"
+cp -r "$left/." "$out"
+exit "$status"

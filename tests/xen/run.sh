@@ -8,7 +8,7 @@ here=$(realpath "$(dirname "$0")")
 programs=$1
 shift
 suites=("$@")
-((${#suites[@]})) || suites=(abuse driver_domain restart drop_in data switch netfront conformance) # the longest first
+((${#suites[@]})) || suites=(restart abuse driver_domain drop_in data switch netfront conformance) # the longest first
 for suite in "${suites[@]}"; do
   [[ -e $here/suites/$suite.sh ]] || {
     echo "$0: there is no suite '$suite'; there are: $(cd "$here/suites" && echo *.sh | sed 's/\.sh//g')" >&2
@@ -22,6 +22,7 @@ most=$(awk '/^MemAvailable/ { print int($2 / 4194304) }' /proc/meminfo)
 printed=$(mktemp -d)
 declare -A running=() # by process
 end() {
+  trap '' INT TERM
   ((${#running[@]} == 0)) || kill "${!running[@]}"
   wait
   rm -rf "$printed"
@@ -39,8 +40,10 @@ begin() {
   begun[$!]=$SECONDS
 }
 finish_one() {
-  local process status=0
+  local process='' status=0
   wait -n -p process "${!running[@]}" || status=$?
+  # Bash may have told of its end already, where a signal was that.
+  [[ -n $process ]] || for process in "${!running[@]}"; do kill -0 "$process" 2>/dev/null || break; done
   local suite=${running[$process]}
   unset "running[$process]"
   echo "--- $suite"

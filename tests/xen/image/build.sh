@@ -119,7 +119,7 @@ archive "$root" "$image/guest.cpio"
 echo "dom0.cpio"
 root=$cache/root-dom0
 skeleton "$root"
-copy_modules "$root" xen-netback xen-netfront xen-gntdev xen-gntalloc xen-evtchn xenfs xen-privcmd bridge tun veth \
+copy_modules "$root" xen-netback xen-netfront xen-gntdev xen-gntalloc xen-evtchn xenfs xen-privcmd bridge tun veth 8021q \
   af_packet virtio_pci virtio_blk openvswitch
 copy_command "$root" /usr/bin iperf3 tcpdump socat strace
 copy_command "$root" /usr/sbin ip tc bridge ethtool

@@ -14,6 +14,7 @@
 #                              likewise
 #   received                   passes iperf3's sum on; true if there were bytes
 #   start_stream FROM TO       a TCP connection that carries bytes until `stream_arrives FROM TO`; addresses
+#   stream_bytes FROM TO       how many have come so far
 #   pids_of PROGRAM            prints them
 #   daemon [options]           starts ringbackd; its log is appended to /out/ringbackd.log, its pid is in daemon_pid
 #   end_daemon [SIGNAL]
@@ -106,13 +107,15 @@ at() { if [[ $1 == 10.0.0.1 ]]; then bash -o pipefail -c "$2"; else in_guest "$@
 declare -A stream_jobs=()
 start_stream() {
   local name=$1-$2 port=$((7100 + ${1##*.} * 10 + ${2##*.}))
-  at "$2" "rm -f /tmp/to-$name; socat -u -b 262144 TCP-LISTEN:$port,reuseaddr - | tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
+  at "$2" "rm -f /tmp/to-$name; { echo \$BASHPID >/tmp/pid-$name; exec socat -u -b 262144 TCP-LISTEN:$port,reuseaddr -; } |
+    tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
   stream_jobs[$name]=$!
   at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=1M count=1 2>/dev/null
     while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; sleep 0.2; done | tee >(sha256sum >/tmp/from-$name) |
       socat -u -b 262144 - TCP:$2:$port,retry=100,interval=0.1" &
   stream_jobs[$name]+=" $!"
 }
+stream_bytes() { at "$2" "sed -n 's/^wchar: //p' /proc/\$(cat /tmp/pid-$1-$2)/io"; }
 stream_arrives() {
   local name=$1-$2 job
   at "$1" "touch /tmp/enough-$name" || return 1

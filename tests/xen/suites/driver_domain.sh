@@ -15,12 +15,19 @@ held_in_driver() {
   echo "ports $(lsevtchn "$driver" | grep -c -i interdomain) nodes $(vif_nodes "$driver")" \
     "$(on_console driver '. /lib/dom0.sh; daemon_pid=$(pids_of ringbackd) held_here' | grep '^descriptors')"
 }
-create() { vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2; }
+create() { kind=$kind vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2; }
+attach() { xl network-attach g1 backend=driver mac=00:16:3e:00:00:01 bridge=xenbr0 "script=$script"; }
+# shellcheck disable=SC2016 # the driver domain's own
+daemon_killed() {
+  on_console driver '. /lib/dom0.sh; export PATH=/payload/bin:$PATH LD_LIBRARY_PATH=/payload/lib; kill -9 $(pids_of ringbackd); sleep 1; daemon'
+}
 has_network() { says g1 'GUEST-NET eth0' 60 && guest_pings; }
 driver_log() { on_console driver 'cat /out/ringbackd.log' | grep ' ringbackd [a-z]*: ' >>/out/ringbackd.log; }
 leaves_nothing() { claim "$script: $1 leaves nothing there" until_true 10 holds "$before" held_in_driver; }
 for round in first second; do
+  kind=pv
   claim "the $round driver domain starts" xl_clean driver_domain 400 "$commands"
+  [[ $round == first ]] || kind=pvh # the guests of the second one
   claim "ringbackd runs in it" says driver DRIVER-UP 90
   driver=$(xl domid driver)
   before=$(held_in_driver)
@@ -32,7 +39,13 @@ for round in first second; do
     claim "$script: TCP flows to it" guest_streams -R
     claim "$script: xl network-detach" xl_clean xl network-detach g1 0
     leaves_nothing "xl network-detach"
-    claim "$script: xl destroy" xl_clean xl destroy g1
+    mark_console g1
+    claim "$script: xl network-attach" xl_clean attach
+    claim "$script: it has a network again" has_network
+    claim "$script: ringbackd killed there, and started again" daemon_killed
+    claim "$script: it goes on" guest_pings
+    claim "$script: xl shutdown" shuts_down g1
+    leaves_nothing "xl shutdown"
     claim "$script: another guest starts" xl_clean create
     claim "$script: it has a network" has_network
     if [[ $round == first ]]; then

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The daemon killed and ended under load, twenty times each, with taps and a switch: nobody notices. guests=pv2 timeout=600
+# The daemon killed and ended under load, twenty times each, with taps and a switch: nobody notices. guests=pv2 timeout=900
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 claim "the daemon starts" daemon
@@ -23,24 +23,51 @@ watch=$!
 states_seen() { [[ $(wc -l </out/states) == 6 ]] || { cat /out/states; return 1; }; }
 claim "their states are watched" until_true 5 states_seen
 
-restarts() { # COUNT SIGNAL: each third daemon has the time to take all vifs over
-  local i from status
-  for ((i = 0; i < $1; ++i)); do
-    sleep "1.$((RANDOM % 9))"
-    ((i % 3)) || until_true 20 took_over "${from:-0}" || return 1
-    end_daemon "$2" && status=0 || status=$?
-    [[ $status == "$(($2 == 9 ? 137 : 0))" ]] || { echo "the daemon ended with $status"; return 1; }
-    from=$(length /out/ringbackd.log)
-    daemon || return 1
+end_and_start() { # SIGNAL
+  local status
+  end_daemon "$1" && status=0 || status=$?
+  [[ $status == "$(($1 == 9 ? 137 : 0))" ]] || { echo "the daemon ended with $status"; return 1; }
+  from=$(length /out/ringbackd.log)
+  daemon
+}
+took_over() { (($(tail -c "+$((from + 1))" /out/ringbackd.log | grep -c ': connected') >= 3)); }
+# shellcheck disable=SC2086 # two addresses
+streams_go_on() { # another MiB of each
+  local way at=()
+  for way in "${ways[@]}"; do at+=("$(stream_bytes $way)") || return 1; done
+  for way in "${!ways[@]}"; do
+    until_true 60 stream_has $((at[way] + (1 << 20))) ${ways[way]} || { echo "${ways[way]} stays at ${at[way]} bytes"; return 1; }
   done
 }
-took_over() { (($(tail -c "+$(($1 + 1))" /out/ringbackd.log | grep -c ': connected') >= 3)); }
+stream_has() { (($(stream_bytes "$2" "$3") >= $1)); }
+restarts() { # COUNT SIGNAL: after each all vifs are taken over, and all streams go on
+  local i
+  for ((i = 0; i < $1; ++i)); do
+    end_and_start "$2" || return 1
+    until_true 30 took_over || { echo "after restart $i not all vifs were taken over"; return 1; }
+    streams_go_on || { echo "after restart $i"; return 1; }
+  done
+}
+# Killed at any moment, while it takes vifs over too, with as much traffic as there can be.
+hasty_restarts() {
+  local i load
+  iperf3 -c 10.0.0.2 -t 1000 >/dev/null &
+  load=$!
+  for ((i = 0; i < $1; ++i)); do
+    sleep "$((RANDOM % 2)).$((RANDOM % 9))"
+    end_and_start 9 || return 1
+  done
+  until_true 30 took_over || return 1
+  kill -0 $load && kill $load || { echo "iperf3 has ended"; return 1; }
+  streams_go_on
+}
 ways=("10.0.0.1 10.0.0.2" "10.0.0.3 10.0.0.1" "10.0.1.2 10.0.1.3") # by the tap; by the uplink; by the switch alone
 for signal in 9 15; do
   # shellcheck disable=SC2086 # two addresses
   for way in "${ways[@]}"; do start_stream $way; done
-  sleep 2
-  claim "twenty restarts by signal $signal under load" restarts 20 $signal
+  claim "bytes flow all three ways" streams_go_on
+  claim "twenty restarts by signal $signal: each time all vifs and all streams go on" restarts 20 $signal
+  [[ $signal != 9 ]] || claim "ten at any moment under iperf3" hasty_restarts 10
   # shellcheck disable=SC2086 # two addresses
   for way in "${ways[@]}"; do claim "what was under way from ${way/ / to } arrives with its SHA-256" stream_arrives $way; done
   for address in 10.0.0.2 10.0.0.3; do claim "ping to $address loses nothing afterwards" loses_nothing $address; done
@@ -50,7 +77,7 @@ still_a_port() { bridge link | grep 'vif1.0.*master xenbr0.*forwarding'; }
 claim "the tap is still a port of its bridge" still_a_port
 gone_while_away() {
   end_daemon KILL
-  xl destroy g1
+  xl destroy g1 # says that no backend answers
   [[ -e /sys/class/net/vif1.0 ]] && daemon && until_true 5 test ! -e /sys/class/net/vif1.0
 }
 claim "a guest that is destroyed while no daemon runs leaves no tap to the next" gone_while_away

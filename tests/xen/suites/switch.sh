@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Guests on ringbackd's own switch, by vif-ringback, with an uplink into a bridge of dom0. guests=pv2
+# Guests on ringbackd's own switch, by vif-ringback, with an uplink into a bridge of dom0. guests=pv2 timeout=600
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 claim "the daemon starts" daemon
@@ -20,7 +20,7 @@ claim "TCP flows from guest to guest" between_guests
 claim "TCP flows from the bridge to a guest" from_bridge
 claim "and back" from_bridge -R
 # What goes from guest to guest is never here: the uplink has not carried it. What the bridge sends to a guest it has.
-uplink_bytes() { ip -json -s link show up-xenbr0 | grep -oE '"bytes":[0-9]+' | tr -dc '0-9\n' | sort -n | tail -n 1; }
+uplink_bytes() { ip -json -s link show up-xenbr0 | grep -oE '"bytes":[0-9]+' | tr -dc '0-9\n' | awk '{ sum += $1 } END { print sum }'; }
 uplink_carries() { # COMMAND...: `carried` says how much meanwhile
   local before after
   before=$(uplink_bytes) && "$@" && after=$(uplink_bytes) && carried=$((after - before)) && echo "the uplink: $carried bytes"
@@ -29,6 +29,53 @@ from_bridge_by_uplink() { uplink_carries iperf3 -f m -c 10.0.0.2 -n 20M && ((car
 guests_only() { uplink_carries in_guest 10.0.0.2 'iperf3 -c 10.0.0.3 -n 20M' && ((carried < 1000000)); }
 claim "a stream from the bridge to a guest comes by the uplink" from_bridge_by_uplink
 claim "a stream from guest to guest does not" guests_only
+# Their frames have no tag, and in the bridge that of VLAN 10.
+vlan() { xenstore-write "/local/domain/0/backend/vif/$(xl domid "$1")/0/vlan" "$2"; }
+move_address() { ip address flush dev "$1" && ip address add 10.0.0.1/24 dev "$2"; } # FROM TO
+in_a_vlan() {
+  vlan g1 10p && vlan g2 10p && ! ping -q -c 1 -W 1 10.0.0.2 && modprobe 8021q &&
+    ip link add link xenbr0 name xenbr0.10 type vlan id 10 && ip link set xenbr0.10 up && move_address xenbr0 xenbr0.10
+}
+claim "g1 and g2 in a VLAN: the bridge reaches them no more without its tag" in_a_vlan
+claim "with its tag g1 is reached" reaches 10.0.0.2
+claim "and g2" reaches 10.0.0.3
+claim "TCP flows from guest to guest" between_guests
+claim "TCP flows from the bridge to a guest" from_bridge
+claim "and back" from_bridge -R
+apart() { vlan g2 20p && in_guest 10.0.0.2 '! ping -q -c 1 -W 1 10.0.0.3' && vlan g2 10p && in_guest 10.0.0.2 'ping -q -c 1 -W 5 10.0.0.3'; }
+claim "in two VLANs they do not reach each other, and in one again they do" apart
+no_vlans() { vlan g1 '' && vlan g2 '' && move_address xenbr0.10 xenbr0 && ip link delete xenbr0.10; }
+claim "in none again" no_vlans
+claim "g1 is reached without a tag" reaches 10.0.0.2
+claim "and g2" reaches 10.0.0.3
+destroyed_in_transfer() {
+  in_guest 10.0.0.2 'iperf3 -c 10.0.0.3 -t 10 >/dev/null 2>&1 &'
+  in_guest 10.0.0.3 'iperf3 -c 10.0.0.2 -t 10 >/dev/null 2>&1 &'
+  sleep 1
+  xl_clean xl destroy g2 && reaches 10.0.0.2
+}
+claim "g2 destroyed while g1 and it send to each other: g1 is reached" destroyed_in_transfer
+create() { vif='mac=00:16:3e:00:00:02,bridge=xenbr0,script=vif-ringback' guest g2 10.0.0.3; }
+claim "g2 created with its vif on the switch" xl_clean create
+claim "it is reached" reaches 10.0.0.3 60
+claim "xl save and restore" saved g2
+claim "it is reached again" reaches 10.0.0.3 30
+claim "xl reboot" reboots g2
+claim "it is reached again" reaches 10.0.0.3 60
+claim "it and g1 reach each other" in_guest 10.0.0.2 "ping -q -c 10 -i 0.1 10.0.0.3 | grep ' 0% packet loss'"
+# A frame's first 240 bytes are looked at here, and whatever the uplink has. All else goes from page to page.
+copied_once() {
+  end_daemon
+  export LD_PRELOAD=/payload/bin/copies_seen.so COPIES_SEEN=/tmp/copies
+  daemon
+  local status=$?
+  unset LD_PRELOAD
+  ((status == 0)) && reaches 10.0.0.3 && in_guest 10.0.0.2 'iperf3 -c 10.0.0.3 -n 20M' | received || return 1
+  end_daemon
+  daemon && cat /tmp/copies && awk '{ exit !($2 > 18e6 && $2 < 23e6 && $4 < 0.2 * $2) }' /tmp/copies
+}
+claim "20 MB from guest to guest are copied once, from page to page" copied_once
+claim "g1 is reached after that" reaches 10.0.0.2 30
 claim "xl network-detach takes g1 off" xl_clean xl network-detach g1 0
 claim "and g2" xl_clean xl network-detach g2 0
 claim "the daemon holds what it held before" until_true 5 holds "$before"
