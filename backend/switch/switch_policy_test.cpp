@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "backend/switch/test_switch.hpp"
 
 using namespace ringback;
@@ -29,8 +31,8 @@ struct World : TestSwitch {
 using Frames = std::vector<Bytes>;
 
 Bytes tagged(const Bytes& frame, net::VlanId vlan) {
-  Bytes with(net::vlan_tag_size);
-  with.insert(with.end(), frame.begin(), frame.end());
+  Bytes with(net::vlan_tag_size + frame.size());
+  std::ranges::copy(frame, with.begin() + net::vlan_tag_size);
   net::push_vlan_tag(std::span(with).subspan(net::vlan_tag_size), vlan);
   return with;
 }
