@@ -14,7 +14,7 @@
 #                              likewise
 #   received                   passes iperf3's sum on; true if there were bytes
 #   start_stream FROM TO       a TCP connection that carries bytes until `stream_arrives FROM TO`; addresses
-#   stream_bytes FROM TO       how many have come so far
+#   stream_goes_on FROM TO     until another MiB has come; false after a minute
 #   pids_of PROGRAM            prints them
 #   daemon [options]           starts ringbackd; its log is appended to /out/ringbackd.log, its pid is in daemon_pid
 #   end_daemon [SIGNAL]
@@ -111,11 +111,19 @@ start_stream() {
     tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
   stream_jobs[$name]=$!
   at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=1M count=1 2>/dev/null
-    while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; sleep 0.2; done | tee >(sha256sum >/tmp/from-$name) |
+    while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; sleep 0.5; done | tee >(sha256sum >/tmp/from-$name) |
       socat -u -b 262144 - TCP:$2:$port,retry=100,interval=0.1" &
   stream_jobs[$name]+=" $!"
 }
-stream_bytes() { at "$2" "sed -n 's/^wchar: //p' /proc/\$(cat /tmp/pid-$1-$2)/io"; }
+stream_goes_on() {
+  at "$2" "bytes() { sed -n 's/^wchar: //p' /proc/\$(cat /tmp/pid-$1-$2)/io; }
+    start=\$(bytes)
+    for ((i = 0; i < 120; ++i)); do
+      ((\$(bytes) < start + 1048576)) || break
+      sleep 0.5
+    done
+    ((i < 120))" || { echo "the stream from $1 to $2 does not go on"; return 1; }
+}
 stream_arrives() {
   local name=$1-$2 job
   at "$1" "touch /tmp/enough-$name" || return 1

@@ -86,10 +86,17 @@ for signal in INT KILL; do
     claim "nothing is left" nothing_left
   done
   for words in "0.3 network-attach g1 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vif-bridge" "0.1 network-detach g1 0" \
-    "1 save g1 /save/g1" "1 reboot -w g1" "1 shutdown -w g1" "0.2 destroy g1"; do
+    "1 save g1 /save/g1" "0.3 reboot -w g1" "0.3 shutdown -w g1" "0.2 destroy g1"; do
     claim "the next create works" up
+    domid=$(xl domid g1)
     # shellcheck disable=SC2086 # words
     claim "xl $(cut -d ' ' -f 2 <<<"$words") ended by SIG$signal" interrupted $signal $words
+    # These two were only asked for: the xl that created the guest does them.
+    case $words in
+      *reboot*) claim "the guest is another domain all the same" until_true 40 domid_is_not g1 "$domid"
+        claim "and is reached" reaches 10.0.0.2 60 ;;
+      *shutdown*) claim "the guest goes all the same" until_true 40 no_domain g1 ;;
+    esac
     claim "nothing is left" nothing_left
   done
 done

@@ -32,14 +32,14 @@ end_and_start() { # SIGNAL
 }
 took_over() { (($(tail -c "+$((from + 1))" /out/ringbackd.log | grep -c ': connected') >= 3)); }
 # shellcheck disable=SC2086 # two addresses
-streams_go_on() { # another MiB of each
-  local way at=()
-  for way in "${ways[@]}"; do at+=("$(stream_bytes $way)") || return 1; done
-  for way in "${!ways[@]}"; do
-    until_true 60 stream_has $((at[way] + (1 << 20))) ${ways[way]} || { echo "${ways[way]} stays at ${at[way]} bytes"; return 1; }
+streams_go_on() {
+  local way job jobs=()
+  for way in "${ways[@]}"; do
+    stream_goes_on $way &
+    jobs+=($!)
   done
+  for job in "${jobs[@]}"; do wait "$job" || return 1; done
 }
-stream_has() { (($(stream_bytes "$2" "$3") >= $1)); }
 restarts() { # COUNT SIGNAL: after each all vifs are taken over, and all streams go on
   local i
   for ((i = 0; i < $1; ++i)); do
