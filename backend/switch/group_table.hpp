@@ -26,10 +26,11 @@
 
 #include "backend/switch/mac_table.hpp"
 #include "net/multicast.hpp"
+#include "net/vlan.hpp"
 
 namespace ringback::backend {
 
-using VlanId = std::uint16_t;  // 0 (none) to 4095
+using net::VlanId;
 
 // Ports of a switch. One that is too high to be told apart is in every set.
 class PortSet {
