@@ -5,7 +5,7 @@
 #                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE
 #   ramdisk_with PROGRAM       prints an initramfs with that program of the project in /payload/bin
 #   says NAME WORDS SECONDS    until its console has said so, since it was last started
-#   in_guest ADDRESS COMMAND   over TCP
+#   in_guest ADDRESS COMMAND   over TCP; variable: patience=300 seconds without a line
 #   on_console NAME COMMAND [SECONDS]
 #                              there, when it may have no network; for so long at most (20)
 #   until_true SECONDS COMMAND
@@ -80,7 +80,7 @@ in_guest() {
   shift
   {
     printf 'set -o pipefail\n%s\necho "status=$?"\nexit\n' "$*" >&8
-    while IFS= read -r -t 300 line <&8 && [[ $line != status=* ]]; do printf '%s\n' "$line"; done
+    while IFS= read -r -t "${patience:-300}" line <&8 && [[ $line != status=* ]]; do printf '%s\n' "$line"; done
   } 8<>"/dev/tcp/$address/2323"
   [[ $line == status=0 ]]
 }
@@ -106,7 +106,7 @@ at() { if [[ $1 == 10.0.0.1 ]]; then bash -o pipefail -c "$2"; else in_guest "$@
 # It rests after each 256 KiB, or nobody else would have much of dom0's one processor.
 declare -A stream_jobs=()
 start_stream() {
-  local name=$1-$2 port=$((7100 + ${1##*.} * 10 + ${2##*.}))
+  local name=$1-$2 port=$((7100 + ${1##*.} * 10 + ${2##*.})) patience=1800
   at "$2" "rm -f /tmp/to-$name; { echo \$BASHPID >/tmp/pid-$name; exec socat -u -b 262144 TCP-LISTEN:$port,reuseaddr -; } |
     tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
   stream_jobs[$name]=$!

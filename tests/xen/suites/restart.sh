@@ -53,6 +53,7 @@ hasty_restarts() {
   local i load
   iperf3 -c 10.0.0.2 -t 1000 >/dev/null &
   load=$!
+  sleep 3 # until it is connected
   for ((i = 0; i < $1; ++i)); do
     sleep "$((RANDOM % 2)).$((RANDOM % 9))"
     end_and_start 9 || return 1
