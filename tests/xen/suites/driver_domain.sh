@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ringbackd in a driver domain with xl devd, for guests with backend=driver. timeout=900
+# ringbackd in a driver domain with xl devd, for guests with backend=driver. timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 # shellcheck disable=SC2016 # the driver domain's own
