@@ -89,7 +89,7 @@ for signal in INT KILL; do
   done
   for words in "0.3 network-attach g1 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vif-bridge" "0.1 network-detach g1 0" \
     "1 save g1 /save/g1" "0.3 reboot -w g1" "0.3 shutdown -w g1" "0.2 destroy g1"; do
-    # Killed in these it differs in nothing from interrupted: it was only to ask.
+    # Once is enough for the longer half.
     [[ $signal == INT || $words != *@(reboot|shutdown|destroy)* ]] || continue
     claim "the next create works" up
     domid=$(xl domid g1)
