@@ -10,10 +10,17 @@ claim "a guest with 2 vCPUs is reached" reaches 10.0.0.2 60
 domid=$(xl domid g1)
 two_queues() { [[ $(xenstore-read "/local/domain/$domid/device/vif/0/multi-queue-num-queues") == 2 ]]; }
 claim "it has 2 queues" two_queues
-# Files are in memory, here and there: 64 MiB, four times.
-all='cat /random /random /random /random'
+# Files are in memory, here and there: 64 MiB, and all four times.
+declare -A bytes=([all]='cat /random /random /random /random' [some]='head -c 16777216 /random') here=() there=()
 dd if=/dev/urandom of=/random bs=1M count=64 status=none
-claim "the guest has bytes of its own" in_guest 10.0.0.2 "dd if=/dev/urandom of=/random bs=1M count=64 2>/dev/null"
+sums() {
+  local what
+  in_guest 10.0.0.2 'dd if=/dev/urandom of=/random bs=1M count=64 2>/dev/null' || return 1
+  for what in all some; do
+    here[$what]=$(${bytes[$what]} | sha256sum) && there[$what]=$(in_guest 10.0.0.2 "${bytes[$what]} | sha256sum") || return 1
+  done
+}
+claim "both have bytes of their own" sums
 
 checksum_errors_in() { in_guest 10.0.0.2 "grep -E '^(Tcp|Udp):' /proc/net/snmp"; grep -E '^(Tcp|Udp):' /proc/net/snmp; }
 # The counters come in pairs of lines, names and numbers.
@@ -23,24 +30,23 @@ no_checksum_errors() {
     { for (i = 2; i <= NF; ++i) if (name[i] == "InCsumErrors") { sum += $i; ++seen } }
     END { print sum + 0, "checksum errors in", seen, "counters"; exit !(sum == 0 && seen == 4) }'
 }
-# to_guest BYTES TCP ADDRESS, from_guest likewise: ADDRESS is the receiver's
+# to_guest WHAT TCP ADDRESS, from_guest likewise: all or some; ADDRESS is the receiver's
 to_guest() {
   in_guest 10.0.0.2 "socat -u -b 262144 TCP$2-LISTEN:7000,reuseaddr - | sha256sum >/received" &
   local receiver=$!
-  rm -f /tmp/sent
-  $1 | tee >(sha256sum >/tmp/sent) | socat -u -b 262144 - "TCP$2:$3:7000,retry=50,interval=0.1"
+  ${bytes[$1]} | socat -u -b 262144 - "TCP$2:$3:7000,retry=50,interval=0.1"
   wait $receiver
-  until_true 5 test -s /tmp/sent && [[ $(in_guest 10.0.0.2 'cat /received') == "$(cat /tmp/sent)" ]]
+  [[ $(in_guest 10.0.0.2 'cat /received') == "${here[$1]}" ]]
 }
 from_guest() {
   socat -u -b 262144 "TCP$2-LISTEN:7001,reuseaddr" - | sha256sum >/tmp/received &
   local receiver=$!
-  in_guest 10.0.0.2 "rm -f /sent; $1 | tee >(sha256sum >/sent) | socat -u -b 262144 - 'TCP$2:$3:7001,retry=50,interval=0.1'; sleep 0.5"
+  in_guest 10.0.0.2 "${bytes[$1]} | socat -u -b 262144 - 'TCP$2:$3:7001,retry=50,interval=0.1'"
   wait $receiver
-  [[ $(in_guest 10.0.0.2 'cat /sent') == "$(cat /tmp/received)" ]]
+  [[ $(cat /tmp/received) == "${there[$1]}" ]]
 }
-claim "256 MiB to the guest arrive with their SHA-256" to_guest "$all" 4 10.0.0.2
-claim "256 MiB from the guest arrive with their SHA-256" from_guest "$all" 4 10.0.0.1
+claim "256 MiB to the guest arrive with their SHA-256" to_guest all 4 10.0.0.2
+claim "256 MiB from the guest arrive with their SHA-256" from_guest all 4 10.0.0.1
 # Each queue has channels of its own; the guest says how many interrupts each had. Connecting alone makes some.
 interrupts() {
   in_guest 10.0.0.2 'cat /proc/interrupts' | awk '/q[01]-[rt]x/ { for (i = 2; i < NF - 2; ++i) sum[$NF] += $i } END { for (name in sum) print name, sum[name] }' | sort
@@ -63,8 +69,7 @@ claim "a ping flood of 10,000 loses nothing" flood
 ip address add fd00::1/64 dev xenbr0 nodad
 claim "the guest has an IPv6 address too" in_guest 10.0.0.2 'ip address add fd00::2/64 dev eth0 nodad'
 both_ways() { # by IPv4 and IPv6
-  local some='head -c 16777216 /random'
-  to_guest "$some" 4 10.0.0.2 && from_guest "$some" 4 10.0.0.1 && to_guest "$some" 6 '[fd00::2]' && from_guest "$some" 6 '[fd00::1]'
+  to_guest some 4 10.0.0.2 && from_guest some 4 10.0.0.1 && to_guest some 6 '[fd00::2]' && from_guest some 6 '[fd00::1]'
 }
 mtu() { # SIZE
   in_guest 10.0.0.2 "ip link set eth0 mtu $1" && ip link set "vif$domid.0" mtu "$1" &&
