@@ -122,6 +122,7 @@ Result<void> Daemon::run() {
 // What a guest writes below its state is no news.
 void Daemon::store_events() {
   std::set<VifId> touched;
+  std::set<VifId> with_policy;
   bool all = false;
   for (int taken = 0; taken < most_events; ++taken) {
     const auto event = store_.next_event();
@@ -136,6 +137,8 @@ void Daemon::store_events() {
       const auto id =
           vif_of(std::string_view(path).substr(std::min(path.size(), root_.size() + 1)));
       if (id) touched.insert(*id);
+      if (id && (path.ends_with("/vlan") || path.find("/ringback") != std::string::npos))
+        with_policy.insert(*id);
       all |= !id;
     } else if (const auto id = vif_of(token); id && path.ends_with("/state")) {
       touched.insert(*id);
@@ -143,6 +146,9 @@ void Daemon::store_events() {
   }
   if (all) scan();
   for (const VifId id : touched) look_at(id);
+  for (const VifId id : with_policy)
+    if (const auto found = devices_.find(id); found != devices_.end())
+      found->second.follow_policy();
 }
 
 // The whole tree, or a domain's part of it, was made or removed at once.

@@ -45,7 +45,6 @@ Backoff::Clock::duration Device::look() {
         "it again");
   const auto wait = hold_back(*seen);
   act(handshake_.see(*seen));
-  follow_policy();
   return wait;
 }
 
@@ -53,10 +52,13 @@ Backoff::Clock::duration Device::look() {
 // understood changes nothing.
 void Device::follow_policy() {
   if (!vif_ || vif_->config().port != xenstore::PortKind::software_switch) return;
-  const auto policy =
-      xenstore::read_directory(shared_.store, backend_).and_then(xenstore::parse_port_policy);
+  const auto keys = xenstore::read_directory(shared_.store, backend_);
+  // A directory that has just gone asks for nothing.
+  if (!keys || !keys->contains("state")) return;
+  const auto policy = xenstore::parse_port_policy(*keys);
   if (policy) {
     vif_->set_policy(*policy);
+    if (!refused_policy_.empty()) log_failure(shared_.store.remove(backend_ + "/error"));
     refused_policy_.clear();
   } else if (policy.error().what != refused_policy_) {
     refused_policy_ = policy.error().what;

@@ -31,6 +31,8 @@ class Device {
   // Looks at its state nodes and does what follows; errors go to the log and to its error node.
   // Returns how long to wait before the next look, where a guest has to be patient; else zero.
   Backoff::Clock::duration look();
+  // The toolstack has written keys of its policy on the switch.
+  void follow_policy();
   // What a worker says of one of the queues.
   void found(const Fault& fault);
   // In the log, and in its error node.
@@ -52,7 +54,6 @@ class Device {
   void disconnect();
   void forget();
   void replace_tap();
-  void follow_policy();
   Result<void> prepare();
   void refuse(const std::string& what);
   void say(xenstore::XenbusState state);

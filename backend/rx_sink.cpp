@@ -104,6 +104,8 @@ bool RxSink::place_in_many(Frame& frame, Copier& copier) {
 // Whether the guest takes the frame as it is.
 inline bool RxSink::takes(const Frame& frame) const {
   if (frame.offload.gso == Gso::none && frame.offload.checksum != Checksum::partial) return true;
+  // Linux's netfront looks for the headers to finish right behind Ethernet's (skb_checksum_setup).
+  if (net::is_tagged(frame.head) || net::is_service_tagged(frame.head)) return false;
   if (frame.offload.gso == Gso::tcpv4 && !abilities_.gso_v4) return false;
   if (frame.offload.gso == Gso::tcpv6 && !abilities_.gso_v6) return false;
   if (frame.offload.checksum != Checksum::partial) return true;

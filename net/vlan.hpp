@@ -19,24 +19,38 @@ inline constexpr std::size_t vlan_count = 4096;  // 1 to 4094 are networks
 inline constexpr std::uint32_t vlan_tag_size = 4;
 inline constexpr std::size_t macs_size = 12;
 
-// The VLAN of the frame's outermost tag; nothing if it has none.
-inline std::optional<VlanId> tagged_vlan(std::span<const std::byte> head) {
-  if (head.size() < macs_size + vlan_tag_size || head[12] != std::byte{0x81} ||
-      head[13] != std::byte{0})
-    return std::nullopt;
-  return static_cast<VlanId>((std::to_integer<unsigned>(head[14]) & 0x0f) << 8 |
-                             std::to_integer<unsigned>(head[15]));
+using VlanTag = std::uint16_t;  // priority, drop eligible and VLAN
+constexpr VlanId vlan_of(VlanTag tag) {
+  return tag & 0x0fff;
+}
+constexpr VlanTag with_vlan(VlanTag tag, VlanId vlan) {
+  return static_cast<VlanTag>((tag & 0xf000) | (vlan & 0x0fff));
+}
+
+// Whether the EtherType says that a tag follows, and whether it is one of 802.1Q's.
+inline bool is_tagged(std::span<const std::byte> head) {
+  return head.size() > 13 && head[12] == std::byte{0x81} && head[13] == std::byte{0};
+}
+inline bool is_service_tagged(std::span<const std::byte> head) {  // 802.1ad
+  return head.size() > 13 && head[12] == std::byte{0x88} && head[13] == std::byte{0xa8};
+}
+
+// The frame's outermost tag; nothing if it has none, or ends within it.
+inline std::optional<VlanTag> vlan_tag(std::span<const std::byte> head) {
+  if (!is_tagged(head) || head.size() < macs_size + vlan_tag_size) return std::nullopt;
+  return static_cast<VlanTag>(std::to_integer<unsigned>(head[14]) << 8 |
+                              std::to_integer<unsigned>(head[15]));
 }
 
 // A tag before the rest of the frame; writes to the vlan_tag_size bytes before the head, which the
 // result starts with.
-inline std::span<std::byte> push_vlan_tag(std::span<std::byte> head, VlanId vlan) {
+inline std::span<std::byte> push_vlan_tag(std::span<std::byte> head, VlanTag tag) {
   std::byte* const start = head.data() - vlan_tag_size;
   std::memmove(start, head.data(), macs_size);
   start[12] = std::byte{0x81};
   start[13] = std::byte{0};
-  start[14] = static_cast<std::byte>(vlan >> 8 & 0x0f);
-  start[15] = static_cast<std::byte>(vlan & 0xff);
+  start[14] = static_cast<std::byte>(tag >> 8);
+  start[15] = static_cast<std::byte>(tag & 0xff);
   return {start, head.size() + vlan_tag_size};
 }
 
@@ -44,12 +58,6 @@ inline std::span<std::byte> push_vlan_tag(std::span<std::byte> head, VlanId vlan
 inline std::span<std::byte> pop_vlan_tag(std::span<std::byte> head) {
   std::memmove(head.data() + vlan_tag_size, head.data(), macs_size);
   return head.subspan(vlan_tag_size);
-}
-
-// The tag of this frame, which has one, names another VLAN; its priority stays.
-inline void set_tagged_vlan(std::span<std::byte> head, VlanId vlan) {
-  head[14] = (head[14] & std::byte{0xf0}) | static_cast<std::byte>(vlan >> 8 & 0x0f);
-  head[15] = static_cast<std::byte>(vlan & 0xff);
 }
 
 }  // namespace ringback::net

@@ -94,13 +94,18 @@ Result<PortPolicy> parse_port_policy(const Keys& backend) {
   policy.isolated = parser.flag("ringback/isolated");
   const auto usual = policy.vlans ? policy.vlans->for_untagged.value_or(0) : net::VlanId{0};
   const auto macs = parser.text("ringback/macs");
-  for (const auto word : words(macs))
+  for (const auto word : words(macs)) {
     policy.macs.push_back(parser.take(parse_static_mac(word, usual)));
+    if (policy.vlans && !policy.vlans->members[policy.macs.back().vlan])
+      return refuse("ringback/macs", word, "in a VLAN of its key `vlan`: ...@VLAN");
+  }
   if (parser.has("ringback/storm"))
     policy.storm = parser.number<std::uint32_t>("ringback/storm", 0, 0, 1'000'000'000);
   const auto mirror = parser.text("ringback/mirror");
   if (const auto names = words(mirror); !names.empty()) {
     policy.mirror.emplace();
+    if (names.size() > 1 && std::ranges::count(names, "all") > 0)
+      return refuse("ringback/mirror", mirror, "all, or names");
     if (names != std::vector<std::string_view>{"all"})
       policy.mirror->of.assign(names.begin(), names.end());
   }

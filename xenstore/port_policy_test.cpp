@@ -63,6 +63,7 @@ TEST_CASE(
   const std::vector<StaticMac> tagged{{one, 20}, {two, 30}};
   CHECK(parse_port_policy({{"ringback/macs", macs}})->macs == plain);
   CHECK(parse_port_policy({{"ringback/macs", macs}, {"vlan", "20p/30"}})->macs == tagged);
+  CHECK(refusal({{"ringback/macs", macs}, {"vlan", "20/30"}}).find("ringback/macs = ") == 0);
   CHECK(refusal({{"ringback/macs", "00:16:3e:00:00"}}).find("ringback/macs = ") == 0);
   CHECK(refusal({{"ringback/macs", "00:16:3e:00:00:01@5000"}}).find("ringback/macs = ") == 0);
 }
@@ -72,6 +73,7 @@ TEST_CASE("a mirror watches all ports or those that it names") {
   CHECK(parse_port_policy({{"ringback/mirror", "vif1.0 up-x"}})->mirror->of ==
         std::vector<std::string>{"vif1.0", "up-x"});
   CHECK_FALSE(parse_port_policy({{"ringback/mirror", " "}})->mirror);
+  CHECK(refusal({{"ringback/mirror", "all vif1.0"}}).find("ringback/mirror = ") == 0);
 }
 
 TEST_CASE("isolation and the limit of flooded frames are numbers in their ranges") {

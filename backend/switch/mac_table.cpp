@@ -14,7 +14,7 @@ constexpr std::uint32_t age_of(std::uint32_t seen, std::uint32_t now) {
   return age < 0 ? 0 : static_cast<std::uint32_t>(age);
 }
 
-constexpr std::uint64_t kept = std::uint64_t{1} << 44;
+constexpr std::uint64_t kept = std::uint64_t{1} << 63;
 
 constexpr std::uint64_t word_of(std::uint64_t mac, PortNumber port) {
   return (std::uint64_t{port} + 1) << 48 | mac;
@@ -26,7 +26,7 @@ constexpr std::uint32_t seen_of(std::uint64_t use) {
   return static_cast<std::uint32_t>(use);
 }
 constexpr bool is_for(net::VlanId vlan, std::uint64_t mac, std::uint64_t word, std::uint64_t use) {
-  return word != 0 && (word & mac_mask) == mac && ((use ^ use_of(vlan, 0)) & ~kept) >> 32 == 0;
+  return word != 0 && (word & mac_mask) == mac && (use ^ use_of(vlan, 0)) >> 32 == 0;
 }
 
 }  // namespace
@@ -62,12 +62,12 @@ void MacTable::learn(net::VlanId vlan, std::uint64_t mac, PortNumber port, std::
     const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
     const std::uint64_t use = entry.use.load(std::memory_order_relaxed);
     if (is_for(vlan, mac, word, use)) {
-      if ((use & kept) != 0) return;
+      if ((word & kept) != 0) return;
       // The common case writes nothing: the line stays shared between the workers.
       return Seen{&entry, word, use}.replace(use_of(vlan, now), word_of(mac, port));
     }
     const std::uint32_t age = word == 0 ? UINT32_MAX : age_of(seen_of(use), now);
-    const bool in_use = word != 0 && ((use & kept) != 0 ||
+    const bool in_use = word != 0 && ((word & kept) != 0 ||
                                       (age < fresh_for && word >> 48 != std::uint64_t{port} + 1));
     if (!in_use && (victim.entry == nullptr || age > victim_age)) {
       victim = {&entry, word, use};
@@ -84,26 +84,32 @@ std::optional<PortNumber> MacTable::find(net::VlanId vlan, std::uint64_t mac,
     if ((word & mac_mask) != mac) continue;
     const std::uint64_t use = entry.use.load(std::memory_order_relaxed);
     if (!is_for(vlan, mac, word, use)) continue;
-    if ((use & kept) == 0 && age_of(seen_of(use), now) > ageing_) return std::nullopt;
-    return static_cast<PortNumber>((word >> 48) - 1);
+    if ((word & kept) == 0 && age_of(seen_of(use), now) > ageing_) return std::nullopt;
+    return static_cast<PortNumber>(((word & ~kept) >> 48) - 1);
   }
   return std::nullopt;
 }
 
 bool MacTable::keep(net::VlanId vlan, std::uint64_t mac, PortNumber port) {
   Entry* place = nullptr;
-  for (Entry& entry : bucket_of(vlan, mac).entries) {
-    const std::uint64_t word = entry.word.load(std::memory_order_relaxed);
-    const std::uint64_t use = entry.use.load(std::memory_order_relaxed);
-    if (is_for(vlan, mac, word, use)) {
+  auto& entries = bucket_of(vlan, mac).entries;
+  const auto is_this = [&](const Entry& entry) {
+    return is_for(vlan, mac, entry.word.load(std::memory_order_relaxed),
+                  entry.use.load(std::memory_order_relaxed));
+  };
+  for (Entry& entry : entries) {
+    if (is_this(entry)) {
       place = &entry;
       break;
     }
-    if (word == 0 || (use & kept) == 0) place = &entry;
+    if ((entry.word.load(std::memory_order_relaxed) & kept) == 0) place = &entry;
   }
   if (place == nullptr) return false;
-  place->use.store(kept | use_of(vlan, 0), std::memory_order_relaxed);
-  place->word.store(word_of(mac, port), std::memory_order_relaxed);
+  place->use.store(use_of(vlan, 0), std::memory_order_relaxed);
+  place->word.store(kept | word_of(mac, port), std::memory_order_relaxed);
+  // Where a worker has just learned it as well.
+  for (Entry& entry : entries)
+    if (&entry != place && is_this(entry)) entry.word.store(0, std::memory_order_relaxed);
   return true;
 }
 
@@ -111,7 +117,8 @@ void MacTable::forget(PortNumber port) {
   for (std::size_t b = 0; b < buckets_; ++b) {
     for (Entry& entry : table_[b].entries) {
       std::uint64_t word = entry.word.load(std::memory_order_relaxed);
-      if (word >> 48 == std::uint64_t{port} + 1) entry.word.compare_exchange_strong(word, 0);
+      if ((word & ~kept) >> 48 == std::uint64_t{port} + 1)
+        entry.word.compare_exchange_strong(word, 0);
     }
   }
 }

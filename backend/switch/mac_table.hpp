@@ -2,10 +2,10 @@
 // without a lock: an entry is two words, and who reads a new one and an old one finds an address in
 // a wrong VLAN at most, which the port's membership makes harmless.
 //
-//   bit 63        48 47                 0
-//      | port + 1   |  MAC              |      0: free
-//   bit      44 43        32 31         0
-//      | kept 1 |  VLAN     |  seen     |      in seconds; kept: not learned, and there for good
+//   bit 63      62        48 47                 0
+//      | kept 1 | port + 1  |  MAC              |   0: free; kept: not learned, and there for good
+//   bit               43 32 31                  0
+//                    | VLAN |  seen             |   in seconds
 //
 // Bounded: an address lives in one bucket of eight, chosen by a hash with a secret seed; a new one
 // takes a free place there, or the one longest unseen, but none that another port has used in the
@@ -27,7 +27,7 @@
 
 namespace ringback::backend {
 
-using PortNumber = std::uint16_t;  // 0..0xfffe
+using PortNumber = std::uint16_t;  // 0..0x7ffe
 
 class MacTable {
  public:

@@ -7,11 +7,13 @@
 namespace ringback::backend {
 namespace {
 
+// A frame with a tag that is no shorter than one without can be.
+constexpr std::size_t least_tagged = net::ethernet_header_size + net::vlan_tag_size;
+
 // What a frame's way depends on: its addresses and its tag.
 bool same_flow(const Frame& one, const Frame& other) {
-  constexpr std::size_t looked_at = net::macs_size + net::vlan_tag_size;
-  return one.head.size() >= looked_at && other.head.size() >= looked_at &&
-         std::memcmp(one.head.data(), other.head.data(), looked_at) == 0;
+  return one.head.size() >= least_tagged && other.head.size() >= least_tagged &&
+         std::memcmp(one.head.data(), other.head.data(), net::macs_size + net::vlan_tag_size) == 0;
 }
 
 template <class See>
@@ -44,6 +46,8 @@ void Passage::look_up(MacTable& macs, Counters& counters) {
       counters.drop(Drop::storm);
     } else {
       vlans_[i] = way.vlan;
+      tags_[i] = way.tag.value_or(0);
+      if (way.tag) tagged_ |= Set{1} << i;
       sizes_[i] = frame.size;
       way.list->frames |= Set{1} << i;
     }
@@ -51,18 +55,23 @@ void Passage::look_up(MacTable& macs, Counters& counters) {
 }
 
 Passage::Way Passage::way_of(const Frame& frame, MacTable& macs, std::uint32_t now) {
-  if (from_.mirrors()) return {nullptr, 0, Drop::mirror};
-  const auto vlan = vlan_of(from_, net::tagged_vlan(frame.head));
-  if (!vlan) return {nullptr, 0, Drop::vlan};
+  if (from_.mirrors()) return {nullptr, 0, Drop::mirror, {}};
+  if (net::is_tagged(frame.head) && frame.head.size() < least_tagged)
+    return {nullptr, 0, Drop::malformed, {}};
+  const auto tag = net::vlan_tag(frame.head);
+  const auto vlan = vlan_of(from_, tag);
+  if (!vlan) return {nullptr, 0, Drop::vlan, {}};
   const std::uint64_t source = mac_at(frame.head.data() + 6);
   if (!is_multicast(source)) macs.learn(*vlan, source, port_, now);
   const std::uint64_t destination = mac_at(frame.head.data());
-  if (is_multicast(destination)) return {&flooded_, *vlan, {}};
+  if (is_multicast(destination)) return {&flooded_, *vlan, {}, tag};
   const auto receiver = macs.find(*vlan, destination, now);
-  if (!receiver) return {&flooded_, *vlan, {}};
+  // A mirror may still be known by what it sent before it was one.
+  if (!receiver || *receiver >= ports_.places.size() || ports_.places[*receiver].mirrors())
+    return {&flooded_, *vlan, {}, tag};
   // Its receiver is on the side that it came from.
-  if (*receiver == port_) return {nullptr, 0, Drop::no_receiver};
-  return {&list_for(*receiver), *vlan, {}};
+  if (*receiver == port_) return {nullptr, 0, Drop::no_receiver, {}};
+  return {&list_for(*receiver), *vlan, {}, tag};
 }
 
 Passage::List& Passage::list_for(PortNumber to) {
@@ -81,9 +90,9 @@ void Passage::deliver(std::size_t queue, Copier& copier, Counters& counters) {
       if (to != port_ && !ports_.places[to].mirrors())
         given |= give(static_cast<PortNumber>(to), flooded_.frames, queue, copier);
   }
+  count(given, counters);
   for (const PortTable::Mirror& mirror : ports_.mirrors)
     give(mirror.to, seen_by(mirror), queue, copier);
-  count(given, counters);
 }
 
 // Returns those that it was given. A flow stays on its queue, because the sender keeps it on his.
@@ -94,7 +103,7 @@ Passage::Set Passage::give(PortNumber to, Set frames, std::size_t queue, Copier&
   std::array<Frame*, burst_size> members;
   std::size_t size = 0;
   for_each(frames, [&](std::size_t i) {
-    if (!ports_.plain) shape(place, burst_[i], vlans_[i]);
+    if (!ports_.plain) shape(place, i);
     members[size++] = &burst_[i];
   });
   if (size > 0) place.sinks[queue % place.sinks.size()]->deliver({members.data(), size}, copier);
@@ -115,19 +124,25 @@ Passage::Set Passage::admitted(const PortTable::Place& to, Set frames) {
 }
 
 // A frame has the form that its last receiver took it in; its copies are made when that returns.
-void Passage::shape(const PortTable::Place& to, Frame& frame, net::VlanId vlan) const {
+void Passage::shape(const PortTable::Place& to, std::size_t i) {
+  const net::VlanId vlan = vlans_[i];
   if (vlan == 0) return;  // as it came
-  const auto tag = net::tagged_vlan(frame.head);
+  Frame& frame = burst_[i];
+  const Set bit = Set{1} << i;
+  // One with a priority alone is given its VLAN by being tagged anew.
+  const bool right = (tagged_ & bit) != 0 && net::vlan_of(tags_[i]) == vlan;
   const bool tagged = leaves_tagged(to, vlan);
-  if (tagged && !tag) {
-    frame.head = net::push_vlan_tag(frame.head, vlan);
-    frame.size += net::vlan_tag_size;
-  } else if (tagged && *tag != vlan) {
-    net::set_tagged_vlan(frame.head, vlan);  // it had a priority alone
-  } else if (!tagged && tag) {
+  if (tagged == right && tagged == ((tagged_ & bit) != 0)) return;
+  if ((tagged_ & bit) != 0) {
     frame.head = net::pop_vlan_tag(frame.head);
     frame.size -= net::vlan_tag_size;
+    tagged_ &= ~bit;
   }
+  if (!tagged) return;
+  tags_[i] = net::with_vlan(tags_[i], vlan);
+  frame.head = net::push_vlan_tag(frame.head, tags_[i]);
+  frame.size += net::vlan_tag_size;
+  tagged_ |= bit;
 }
 
 Passage::Set Passage::seen_by(const PortTable::Mirror& mirror) const {

@@ -35,13 +35,14 @@ class Passage {
     List* list;
     net::VlanId vlan;
     Drop lost;
+    std::optional<net::VlanTag> tag;
   };
 
   Way way_of(const Frame& frame, MacTable& macs, std::uint32_t now);
   List& list_for(PortNumber to);
   Set give(PortNumber to, Set frames, std::size_t queue, Copier& copier);
   Set admitted(const PortTable::Place& to, Set frames);
-  void shape(const PortTable::Place& to, Frame& frame, net::VlanId vlan) const;
+  void shape(const PortTable::Place& to, std::size_t i);
   Set seen_by(const PortTable::Mirror& mirror) const;
   void count(Set given, Counters& counters) const;
 
@@ -50,10 +51,12 @@ class Passage {
   const std::span<Frame> burst_;
   const PortNumber port_;
   std::array<net::VlanId, burst_size> vlans_;
+  std::array<net::VlanTag, burst_size> tags_;    // that they came with, or 0
   std::array<std::uint32_t, burst_size> sizes_;  // as they came
   std::size_t list_count_ = 0;
   std::array<List, burst_size> lists_;
   List flooded_ = {0, 0};
+  Set tagged_ = 0;  // at present: their bytes don't say, for a tag may lie behind a tag
   // Kept from a receiver.
   Set outside_vlan_ = 0;
   Set isolated_ = 0;

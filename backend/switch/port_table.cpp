@@ -17,10 +17,11 @@ void PortTable::derive() {
   }
 }
 
-std::optional<net::VlanId> vlan_of(const PortTable::Place& from, std::optional<net::VlanId> tag) {
-  if (!from.policy || !from.policy->vlans) return tag.value_or(0);
-  if (tag.value_or(0) == 0) return from.policy->vlans->for_untagged;
-  return from.policy->vlans->members[*tag] ? tag : std::nullopt;
+std::optional<net::VlanId> vlan_of(const PortTable::Place& from, std::optional<net::VlanTag> tag) {
+  const net::VlanId vlan = net::vlan_of(tag.value_or(0));
+  if (!from.policy || !from.policy->vlans) return vlan;
+  if (vlan == 0) return from.policy->vlans->for_untagged;
+  return from.policy->vlans->members[vlan] ? std::optional(vlan) : std::nullopt;
 }
 
 bool is_member(const PortTable::Place& to, net::VlanId vlan) {

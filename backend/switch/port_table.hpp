@@ -35,7 +35,7 @@ struct PortTable {
 };
 
 // The VLAN of a frame with this tag that comes in by the place; nothing: it may not.
-std::optional<net::VlanId> vlan_of(const PortTable::Place& from, std::optional<net::VlanId> tag);
+std::optional<net::VlanId> vlan_of(const PortTable::Place& from, std::optional<net::VlanTag> tag);
 // Whether frames of the VLAN may leave by it, and whether with a tag.
 bool is_member(const PortTable::Place& to, net::VlanId vlan);
 bool leaves_tagged(const PortTable::Place& to, net::VlanId vlan);

@@ -57,15 +57,22 @@ void SoftwareSwitch::connect(PortNumber port, std::vector<Sink*> sinks) {
 
 bool SoftwareSwitch::set_policy(PortNumber port, const xenstore::PortPolicy& policy) {
   const bool none = policy == xenstore::PortPolicy{};
+  const auto former = owned_->places[port].policy;
   change([&](auto& places) {
     places[port].policy = none ? nullptr : std::make_shared<xenstore::PortPolicy>(policy);
     places[port].storm = policy.storm ? std::make_shared<StormMeter>(*policy.storm) : nullptr;
   });
+  if (policy.macs == (former ? former->macs : std::vector<xenstore::StaticMac>{})) return true;
   macs_.forget(port);
-  bool kept = true;
-  for (const auto& [mac, vlan] : policy.macs)
-    kept = macs_.keep(vlan, mac_at(std::as_bytes(std::span(mac)).data()), port) && kept;
-  return kept;
+  const auto keep = [&] {
+    bool kept = true;
+    for (const auto& [mac, vlan] : policy.macs)
+      kept = macs_.keep(vlan, mac_at(std::as_bytes(std::span(mac)).data()), port) && kept;
+    return kept;
+  };
+  keep();
+  synchronise_();  // a worker that was about to learn one of them elsewhere has done so
+  return keep();
 }
 
 void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_t queue,

@@ -30,10 +30,10 @@ struct World : TestSwitch {
 };
 using Frames = std::vector<Bytes>;
 
-Bytes tagged(const Bytes& frame, net::VlanId vlan) {
+Bytes tagged(const Bytes& frame, net::VlanTag tag) {
   Bytes with(net::vlan_tag_size + frame.size());
   std::ranges::copy(frame, with.begin() + net::vlan_tag_size);
-  net::push_vlan_tag(std::span(with).subspan(net::vlan_tag_size), vlan);
+  net::push_vlan_tag(std::span(with).subspan(net::vlan_tag_size), tag);
   return with;
 }
 
@@ -79,6 +79,41 @@ TEST_CASE("one flooded frame leaves with its tag here and without it there") {
   world.set(2, {{"vlan", "10p"}});
   CHECK(world.send(2, tagged(frame, 0)) ==
         std::array<Frames, 3>{Frames{frame}, Frames{}, Frames{tagged(frame, 10)}});
+}
+
+TEST_CASE("a tag behind the tag is left alone whoever gets the frame first") {
+  World world;
+  world.set(1, {{"vlan", "10u"}});
+  world.set(2, {{"vlan", "10u"}});
+  const Bytes inner = tagged(test_frame(0xff, 3, 100), 20);
+  CHECK(world.send(3, tagged(inner, 0xa00a)) ==
+        std::array<Frames, 3>{Frames{inner}, Frames{inner}, Frames{}});
+  world.set(2, {{"vlan", "10"}});
+  CHECK(world.send(3, tagged(inner, 0xa00a)) ==  // and the priority stays
+        std::array<Frames, 3>{Frames{inner}, Frames{tagged(inner, 0xa00a)}, Frames{}});
+}
+
+TEST_CASE("a frame that would be too short without its tag is dropped") {
+  World world;
+  world.set(1, {{"vlan", "10u"}});
+  Bytes runt = tagged(test_frame(0xff, 3, 60), 10);
+  runt.resize(17);
+  CHECK(world.send(3, runt) == std::array<Frames, 3>{});
+  CHECK(world.drops(3, Drop::malformed) == 1);
+}
+
+TEST_CASE("a tagged frame comes to a guest with nothing left to do") {
+  World world;
+  world.set(1, {{"vlan", "10p"}});
+  Bytes frame = tcp_frame(1000);
+  std::fill_n(frame.begin(), 6, std::byte{0xff});
+  world.guest(1).send(frame, {.checksum = net::Checksum::partial});
+  world.serve();
+  const auto received = world.guest(2).receive();
+  REQUIRE(received.size() == 1);
+  CHECK(net::checksum_is_right(received.front().bytes));
+  CHECK(received.front().offload.checksum == net::Checksum::verified);
+  CHECK(received.front().bytes.size() == frame.size() + net::vlan_tag_size);
 }
 
 TEST_CASE("what a port may not send is dropped and counted") {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What arrives is what was sent: TCP, UDP of many lengths, ping floods, queues, MTUs, offloads. guests=none timeout=900
+# What arrives is what was sent: TCP, UDP of many lengths, ping floods, queues, MTUs, offloads. guests=none timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 claim "the daemon starts" daemon
