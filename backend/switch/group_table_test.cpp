@@ -430,6 +430,7 @@ TEST_CASE("who reads while others write misses no member that stays") {
   std::atomic<bool> done = false;
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
+  threads.reserve(2);
   for (int reader = 0; reader < 2; ++reader) {
     threads.emplace_back([&] {
       while (!done) {
