@@ -53,8 +53,8 @@ Backoff::Clock::duration Device::look() {
 void Device::follow_policy() {
   if (!vif_ || vif_->config().port != xenstore::PortKind::software_switch) return;
   const auto keys = xenstore::read_directory(shared_.store, backend_);
-  // A directory that has just gone asks for nothing.
-  if (!keys || !keys->contains("state")) return;
+  if (!keys) return spdlog::error("{}: {}", name_, keys.error().what);
+  if (!keys->contains("state")) return;  // a directory that has just gone asks for nothing
   const auto policy = xenstore::parse_port_policy(*keys);
   if (policy) {
     vif_->set_policy(*policy);

@@ -25,7 +25,8 @@ static_assert(head_room >= net::vlan_tag_size);
 //   granted |
 //
 // All decisions are made on the head, which no guest can change any more. A frame without rest is
-// local. The head_room bytes before the head are free, for a tag, on its way through a switch.
+// local. On the way through a switch the head_room bytes before the head are free, for a tag; and
+// where one was taken out the head is shorter by that.
 struct Frame {
   std::span<std::byte> head;
   std::span<const ring::Piece> rest;

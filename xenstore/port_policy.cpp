@@ -89,15 +89,20 @@ Result<PortPolicy> parse_port_policy(const Keys& backend) {
   Parser parser(backend);
   PortPolicy policy;
   // The toolstack may write it empty.
-  if (const auto vlan = parser.text("vlan"); !vlan.empty())
-    policy.vlans = parser.take(parse_vlans(vlan));
+  if (const auto text = parser.text("vlan"); !text.empty()) {
+    const auto vlans = parse_vlans(text);
+    if (!vlans) return tl::unexpected(vlans.error());
+    policy.vlans = *vlans;
+  }
   policy.isolated = parser.flag("ringback/isolated");
   const auto usual = policy.vlans ? policy.vlans->for_untagged.value_or(0) : net::VlanId{0};
   const auto macs = parser.text("ringback/macs");
   for (const auto word : words(macs)) {
-    policy.macs.push_back(parser.take(parse_static_mac(word, usual)));
-    if (policy.vlans && !policy.vlans->members[policy.macs.back().vlan])
+    const auto mac = parse_static_mac(word, usual);
+    if (!mac) return tl::unexpected(mac.error());
+    if (policy.vlans && !policy.vlans->members[mac->vlan])
       return refuse("ringback/macs", word, "in a VLAN of its key `vlan`: ...@VLAN");
+    policy.macs.push_back(*mac);
   }
   if (parser.has("ringback/storm"))
     policy.storm = parser.number<std::uint32_t>("ringback/storm", 0, 0, 1'000'000'000);

@@ -65,6 +65,10 @@ TEST_CASE(
   CHECK(parse_port_policy({{"ringback/macs", macs}, {"vlan", "20p/30"}})->macs == tagged);
   CHECK(refusal({{"ringback/macs", macs}, {"vlan", "20/30"}}).find("ringback/macs = ") == 0);
   CHECK(refusal({{"ringback/macs", "00:16:3e:00:00"}}).find("ringback/macs = ") == 0);
+  // The first mistake is the one that is told.
+  CHECK(refusal({{"ringback/macs", macs}, {"vlan", "20q"}}).find("vlan = ") == 0);
+  CHECK(refusal({{"ringback/macs", "x"}, {"vlan", "20p"}}).find("like 00:16:3e") !=
+        std::string::npos);
   CHECK(refusal({{"ringback/macs", "00:16:3e:00:00:01@5000"}}).find("ringback/macs = ") == 0);
 }
 

@@ -97,8 +97,8 @@ void Passage::deliver(std::size_t queue, Copier& copier, Counters& counters) {
 
 // Returns those that it was given. A flow stays on its queue, because the sender keeps it on his.
 Passage::Set Passage::give(PortNumber to, Set frames, std::size_t queue, Copier& copier) {
-  if (to >= ports_.places.size() || ports_.places[to].sinks.empty()) return 0;
   const PortTable::Place& place = ports_.places[to];
+  if (place.sinks.empty()) return 0;
   if (!ports_.plain) frames = admitted(place, frames);
   std::array<Frame*, burst_size> members;
   std::size_t size = 0;
@@ -129,16 +129,16 @@ void Passage::shape(const PortTable::Place& to, std::size_t i) {
   if (vlan == 0) return;  // as it came
   Frame& frame = burst_[i];
   const Set bit = Set{1} << i;
-  // One with a priority alone is given its VLAN by being tagged anew.
-  const bool right = (tagged_ & bit) != 0 && net::vlan_of(tags_[i]) == vlan;
-  const bool tagged = leaves_tagged(to, vlan);
-  if (tagged == right && tagged == ((tagged_ & bit) != 0)) return;
-  if ((tagged_ & bit) != 0) {
+  const bool has_tag = (tagged_ & bit) != 0;
+  const bool wants_tag = leaves_tagged(to, vlan);
+  // A tag with a priority alone is replaced by one with the VLAN.
+  if (has_tag == wants_tag && (!has_tag || net::vlan_of(tags_[i]) == vlan)) return;
+  if (has_tag) {
     frame.head = net::pop_vlan_tag(frame.head);
     frame.size -= net::vlan_tag_size;
     tagged_ &= ~bit;
   }
-  if (!tagged) return;
+  if (!wants_tag) return;
   tags_[i] = net::with_vlan(tags_[i], vlan);
   frame.head = net::push_vlan_tag(frame.head, tags_[i]);
   frame.size += net::vlan_tag_size;

@@ -51,7 +51,7 @@ class Passage {
   const std::span<Frame> burst_;
   const PortNumber port_;
   std::array<net::VlanId, burst_size> vlans_;
-  std::array<net::VlanTag, burst_size> tags_;    // that they came with, or 0
+  std::array<net::VlanTag, burst_size> tags_;    // the last that each had; 0: none yet
   std::array<std::uint32_t, burst_size> sizes_;  // as they came
   std::size_t list_count_ = 0;
   std::array<List, burst_size> lists_;
