@@ -9,7 +9,8 @@ iperf3 -s -D; xl devd -F & devd=$!
 daemon && sleep 1 && kill -0 $daemon_pid $devd && echo DRIVER-UP'
 # There is no network between dom0 and the others: the consoles say what they see.
 guest_pings() {
-  on_console g1 'ping -q -c 1 -w 20 10.0.0.1 && ping -c 10 -i 0.1 10.0.0.1' 40 >/tmp/pings
+  # One that gets no answer from ARP ends a ping, whatever -w says; xl devd may take some seconds for its script.
+  on_console g1 'for i in {1..20}; do ping -q -c 1 -W 1 10.0.0.1 && break; done; ping -c 10 -i 0.1 10.0.0.1' 60 >/tmp/pings
   tail -n 16 /tmp/pings
   grep '10 received, 0% packet loss' /tmp/pings
 }
