@@ -19,8 +19,9 @@ Result<void> read_level(Transaction& transaction, const std::string& path,
     if ((*value)->size() > max_value_size) {
       return failure(E2BIG, node + ": longer than " + std::to_string(max_value_size) + " bytes");
     }
+    const bool leaf = !(*value)->empty();
     keys.emplace(prefix + name, std::move(**value));
-    if (levels <= 1) continue;
+    if (leaf || levels <= 1) continue;
     if (auto below = read_level(transaction, node, prefix + name + "/", levels - 1, keys); !below) {
       return below;
     }

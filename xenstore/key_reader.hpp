@@ -12,7 +12,8 @@ inline constexpr std::size_t max_keys = 4096;
 inline constexpr std::size_t max_value_size = 4096;
 
 // Within a transaction of the caller, together with what else it reads. A missing directory has no
-// keys.
+// keys. What has a value of its own is no directory: to ask whether it is one as well would make it
+// twice as many questions.
 Result<Keys> read_directory(Transaction& transaction, const std::string& path);
 // In a transaction of its own.
 Result<Keys> read_directory(Store& store, const std::string& path);

@@ -106,12 +106,15 @@ std::string Store::folder() {
 }
 
 Result<Store> Store::open() {
-  if (auto* handle = xs_open(0)) {
-    Store store(handle);
+  auto* const requests = xs_open(0);
+  auto* const watches = requests == nullptr ? nullptr : xs_open(0);
+  if (watches != nullptr) {
+    Store store(requests, watches);
     if (auto made = store.make_readiness(); !made) return tl::unexpected(made.error());
     return store;
   }
   const int code = errno;
+  xs_close(requests);
   const char* path = std::getenv("XENSTORED_PATH");
   return failure(code, std::string("no xenstore") +
                            (path ? std::string(" at ") + path + " (XENSTORED_PATH)" : "") + ": " +
@@ -125,7 +128,7 @@ Result<void> Store::make_readiness() {
   lifeline_ = connect_lifeline();
   epoll_event events = {.events = EPOLLIN, .data = {}};
   epoll_event end = {.events = EPOLLRDHUP, .data = {}};
-  if (!readiness_ || epoll_ctl(readiness_.get(), EPOLL_CTL_ADD, xs_fileno(handle_), &events) != 0 ||
+  if (!readiness_ || epoll_ctl(readiness_.get(), EPOLL_CTL_ADD, xs_fileno(watches_), &events) != 0 ||
       (lifeline_ && epoll_ctl(readiness_.get(), EPOLL_CTL_ADD, lifeline_.get(), &end) != 0)) {
     return system_failure("xenstore: waiting for events");
   }
@@ -133,42 +136,45 @@ Result<void> Store::make_readiness() {
 }
 
 Store::Store(Store&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)),
+    : requests_(std::exchange(other.requests_, nullptr)),
+      watches_(std::exchange(other.watches_, nullptr)),
       lifeline_(std::move(other.lifeline_)),
       readiness_(std::move(other.readiness_)) {}
 Store& Store::operator=(Store&& other) noexcept {
-  std::swap(handle_, other.handle_);
+  std::swap(requests_, other.requests_);
+  std::swap(watches_, other.watches_);
   std::swap(lifeline_, other.lifeline_);
   std::swap(readiness_, other.readiness_);
   return *this;
 }
 Store::~Store() {
-  xs_close(handle_);
+  xs_close(watches_);
+  xs_close(requests_);
 }
 
 Result<std::optional<std::string>> Store::read(const std::string& path) {
-  return read_node(handle_, XBT_NULL, path);
+  return read_node(requests_, XBT_NULL, path);
 }
 Result<void> Store::write(const std::string& path, std::string_view value) {
-  return write_node(handle_, XBT_NULL, path, value);
+  return write_node(requests_, XBT_NULL, path, value);
 }
 Result<void> Store::make_directory(const std::string& path) {
-  return make_node(handle_, XBT_NULL, path);
+  return make_node(requests_, XBT_NULL, path);
 }
 Result<void> Store::remove(const std::string& path) {
-  return remove_node(handle_, XBT_NULL, path);
+  return remove_node(requests_, XBT_NULL, path);
 }
 Result<std::vector<std::string>> Store::list(const std::string& path) {
-  return list_node(handle_, XBT_NULL, path);
+  return list_node(requests_, XBT_NULL, path);
 }
 Result<void> Store::set_permissions(const std::string& path,
                                     const std::vector<Permission>& permissions) {
-  return set_node_permissions(handle_, XBT_NULL, path, permissions);
+  return set_node_permissions(requests_, XBT_NULL, path, permissions);
 }
 
 Result<std::vector<Permission>> Store::permissions(const std::string& path) {
   unsigned count = 0;
-  const Malloced<xs_permissions> raw(xs_get_permissions(handle_, XBT_NULL, path.c_str(), &count));
+  const Malloced<xs_permissions> raw(xs_get_permissions(requests_, XBT_NULL, path.c_str(), &count));
   if (!raw) return system_failure("xenstore: reading the permissions of " + path);
   std::vector<Permission> permissions;
   for (unsigned i = 0; i < count; ++i) {
@@ -181,14 +187,14 @@ Result<std::vector<Permission>> Store::permissions(const std::string& path) {
 
 Result<void> Store::transact(const std::function<Result<void>(Transaction&)>& body, int attempts) {
   for (int attempt = 0; attempt < attempts; ++attempt) {
-    const auto id = xs_transaction_start(handle_);
+    const auto id = xs_transaction_start(requests_);
     if (id == XBT_NULL) return system_failure("xenstore: starting a transaction");
-    Transaction transaction(handle_, id);
+    Transaction transaction(requests_, id);
     if (auto done = body(transaction); !done) {
-      xs_transaction_end(handle_, id, true);
+      xs_transaction_end(requests_, id, true);
       return done;
     }
-    if (xs_transaction_end(handle_, id, false)) return {};
+    if (xs_transaction_end(requests_, id, false)) return {};
     if (errno != EAGAIN) return system_failure("xenstore: ending a transaction");
     std::this_thread::sleep_for(std::chrono::milliseconds(attempt));
   }
@@ -201,16 +207,16 @@ int Store::fd() const {
 }
 
 Result<void> Store::watch(const std::string& path, const std::string& token) {
-  if (xs_watch(handle_, path.c_str(), token.c_str())) return {};
+  if (xs_watch(watches_, path.c_str(), token.c_str())) return {};
   return system_failure("xenstore: watching " + path);
 }
 
 void Store::unwatch(const std::string& path, const std::string& token) {
-  xs_unwatch(handle_, path.c_str(), token.c_str());
+  xs_unwatch(watches_, path.c_str(), token.c_str());
 }
 
 Result<std::optional<WatchEvent>> Store::next_event() {
-  const Malloced<char*> event(xs_check_watch(handle_));
+  const Malloced<char*> event(xs_check_watch(watches_));
   if (event) return WatchEvent{event.get()[XS_WATCH_PATH], event.get()[XS_WATCH_TOKEN]};
   if (errno == EAGAIN && !has_broken(lifeline_)) return std::nullopt;
   return failure(ECONNRESET, "xenstore: the connection to the store has broken");

@@ -77,11 +77,14 @@ class Store {
 
  private:
   friend class Transaction;
-  explicit Store(xs_handle* handle) : handle_(handle) {}
+  Store(xs_handle* requests, xs_handle* watches) : requests_(requests), watches_(watches) {}
   Result<void> make_readiness();
 
-  xs_handle* handle_;
-  // libxenstore does not say when its connection breaks: its descriptor stays silent. A second
+  xs_handle* requests_;
+  // A connection of its own: libxenstore has a thread read one with watches, and then each answer to
+  // a request comes from there and costs two changes of threads.
+  xs_handle* watches_;
+  // libxenstore does not say when its connection breaks: its descriptor stays silent. A third
   // connection that is never used does; readiness_ is an epoll of both.
   hypervisor::Descriptor lifeline_;
   hypervisor::Descriptor readiness_;
