@@ -132,12 +132,15 @@ measure() {
   result round-trip-to-guest:ms "$(there ping -q -f -c 500 10.0.0.2 | rtt)"
   result round-trip-guest-to-guest:ms "$(there in_guest 10.0.0.2 'ping -q -f -c 500 10.0.0.3' | rtt)"
 }
+succeeded() { ! grep ' failed$' /tmp/measured; }
 [[ ${role-} != driver ]] || serve
 if [[ $domain == dom0 ]]; then bridge_up xenbr0 10.0.0.1/24; else there() { in_driver "$@"; }; fi
 for ((round = 0; round < rounds; ++round)); do
   for backend in netback tap switch $(command -v xen-qemu-system-i386 >/dev/null && echo qemu); do
     claim "$backend: both guests are reached" start "$backend"
-    measure | tee -a /out/results
+    measure | tee /tmp/measured | tee -a /out/results
+    # Of xen_nic, which carries 3 Mbit/s, what can be had.
+    [[ $backend == qemu ]] || claim "$backend: nothing failed" succeeded
     stop "$backend" >/dev/null 2>&1
   done
 done
