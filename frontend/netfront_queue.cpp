@@ -41,42 +41,22 @@ Result<std::unique_ptr<NetfrontQueue>> NetfrontQueue::connect(hypervisor::EventC
                                                               hypervisor::GrantSharer& sharer,
                                                               QueueSetup setup,
                                                               Counters& counters) {
-  const auto backend = setup.backend;
-  const bool split = setup.split_event_channels;
-  auto tx = Transmitter::share(sharer, backend);
-  if (!tx) return tl::unexpected(tx.error());
-  auto rx = Receiver::share(sharer, backend);
-  if (!rx) return tl::unexpected(rx.error());
-  const auto tx_port = channels.bind_unbound(backend);
-  if (!tx_port) return tl::unexpected(tx_port.error());
-  const auto rx_port = split ? channels.bind_unbound(backend) : tx_port;
-  if (!rx_port) {
-    channels.unbind(*tx_port);
-    return tl::unexpected(rx_port.error());
-  }
-  std::unique_ptr<NetfrontQueue> queue(
-      new NetfrontQueue(channels, std::move(setup), counters, std::move(*tx), std::move(*rx)));
-  queue->keys_.tx_event_channel = *tx_port;
-  queue->keys_.rx_event_channel = *rx_port;
-  return queue;
+  auto rings = QueueRings::connect(channels, sharer, setup.backend, setup.split_event_channels);
+  if (!rings) return tl::unexpected(rings.error());
+  return std::unique_ptr<NetfrontQueue>(
+      new NetfrontQueue(std::move(*rings), std::move(setup), counters));
 }
 
-NetfrontQueue::NetfrontQueue(hypervisor::EventChannels& channels, QueueSetup setup,
-                             Counters& counters, Transmitter tx, Receiver rx)
-    : channels_(channels),
+NetfrontQueue::NetfrontQueue(std::unique_ptr<QueueRings> rings, QueueSetup setup,
+                             Counters& counters)
+    : rings_(std::move(rings)),
+      tx_(rings_->tx),
+      rx_(rings_->rx),
       setup_(std::move(setup)),
       counters_(counters),
-      tx_(std::move(tx)),
-      rx_(std::move(rx)),
-      keys_{.tx_ring_ref = tx_.ring_ref(), .rx_ring_ref = rx_.ring_ref()},
       tx_linear_(Transmitter::frame_pages * ring::page_size),
       segment_(ring::max_tx_size),
       rx_linear_(ring::max_rx_size) {}
-
-NetfrontQueue::~NetfrontQueue() {
-  channels_.unbind(keys_.tx_event_channel);
-  if (keys_.rx_event_channel != keys_.tx_event_channel) channels_.unbind(keys_.rx_event_channel);
-}
 
 Result<void> NetfrontQueue::serve(bool taps_readable) {
   if (auto reaped = tx_.reap(counters_.tx); !reaped) return reaped;
@@ -85,7 +65,7 @@ Result<void> NetfrontQueue::serve(bool taps_readable) {
   if (taps_readable) {
     if (auto sent = transmit(); !sent) return sent;
   }
-  if (tx_.publish()) channels_.notify(keys_.tx_event_channel);
+  rings_->publish();
   return {};
 }
 
@@ -95,25 +75,17 @@ bool NetfrontQueue::arm() {
   return received || has_room;
 }
 
-void NetfrontQueue::wake_backend() {
-  channels_.notify(keys_.tx_event_channel);
-  if (keys_.rx_event_channel != keys_.tx_event_channel) channels_.notify(keys_.rx_event_channel);
-}
-
 // What one look at the ring finds: at most a ring full.
 Result<void> NetfrontQueue::receive() {
   if (auto looked = rx_.look(); !looked) return looked;
-  const auto repost = [this] {
-    if (rx_.repost()) channels_.notify(keys_.rx_event_channel);
-  };
   for (;;) {
     const auto frame = rx_.next(counters_.rx);
     if (!frame) return tl::unexpected(frame.error());
-    if (!*frame) break;
+    if (*frame == nullptr) break;
     deliver(**frame);
-    if (rx_.taken() >= repost_at) repost();
+    if (rx_.taken() >= repost_at) rings_->repost();
   }
-  repost();
+  rings_->repost();
   return {};
 }
 

@@ -1,7 +1,7 @@
 // One queue of a vif, between its rings and one or more descriptors of a tap.
 //
-//   guest's stack -> tap -- readv --> granted tx pages -> tx ring        one copy, one publish and
-//   one event a burst guest's stack <- tap <- writev -- granted rx pages <- rx ring        one copy
+//   guest's stack -> tap -- readv --> granted tx pages -> tx ring    one publish, one event a burst
+//   guest's stack <- tap <- writev -- granted rx pages <- rx ring
 //
 // The backend may still scribble on an rx page while the tap reads it: that only decides which
 // bytes this guest's own kernel gets, and the headers that a vnet_hdr is made from are copied
@@ -15,12 +15,9 @@
 
 #include "frontend/counters.hpp"
 #include "frontend/outgoing.hpp"
-#include "frontend/receiver.hpp"
-#include "frontend/transmitter.hpp"
-#include "hypervisor/event_channels.hpp"
+#include "frontend/queue_rings.hpp"
 #include "net/segment.hpp"
 #include "net/vnet_header.hpp"
-#include "xenstore/vif_keys.hpp"
 
 namespace ringback::frontend {
 
@@ -34,16 +31,14 @@ struct QueueSetup {
 
 class NetfrontQueue {
  public:
-  // Shares the rings, posts the rx buffers, makes the event channels. channels, sharer and counters
-  // outlive it.
+  // channels, sharer and counters outlive it.
   static Result<std::unique_ptr<NetfrontQueue>> connect(hypervisor::EventChannels& channels,
                                                         hypervisor::GrantSharer& sharer,
                                                         QueueSetup setup, Counters& counters);
   NetfrontQueue(const NetfrontQueue&) = delete;
   NetfrontQueue& operator=(const NetfrontQueue&) = delete;
-  ~NetfrontQueue();
 
-  const xenstore::QueueKeys& keys() const { return keys_; }
+  const xenstore::QueueKeys& keys() const { return rings_->keys(); }
 
   // Serves what is there, up to a burst in each direction; reads the taps only if they are said to
   // be readable.
@@ -56,12 +51,10 @@ class NetfrontQueue {
   // Before sleep, and before the event channels are unmasked. True: there is work already.
   bool arm();
 
-  // A notification that nobody may have asked for, for the moment of connecting.
-  void wake_backend();
+  void wake_backend() { rings_->wake_backend(); }
 
  private:
-  NetfrontQueue(hypervisor::EventChannels& channels, QueueSetup setup, Counters& counters,
-                Transmitter tx, Receiver rx);
+  NetfrontQueue(std::unique_ptr<QueueRings> rings, QueueSetup setup, Counters& counters);
 
   Result<void> receive();
   void deliver(const Receiver::Frame& frame);
@@ -71,12 +64,11 @@ class NetfrontQueue {
   bool transmit_in_software(Outgoing outgoing, const net::VnetHeader& header, std::size_t size);
   void continue_segmenting();
 
-  hypervisor::EventChannels& channels_;
+  std::unique_ptr<QueueRings> rings_;
+  Transmitter& tx_;
+  Receiver& rx_;
   const QueueSetup setup_;
   Counters& counters_;
-  Transmitter tx_;
-  Receiver rx_;
-  xenstore::QueueKeys keys_;
   std::vector<std::byte> tx_linear_;  // the frame that software works on
   // Over tx_linear_, while the ring has no room for the rest of its segments.
   std::optional<net::Segmenter> segmenter_;

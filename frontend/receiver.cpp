@@ -42,7 +42,7 @@ Result<void> Receiver::look() {
   return {};
 }
 
-Result<std::optional<Receiver::Frame>> Receiver::next(Counters::Rx& counters) {
+Result<const Receiver::Frame*> Receiver::next(Counters::Rx& counters) {
   while (read_ < seen_) {
     const ring::Index count = seen_ - read_;
     const auto ids = std::span(ids_).subspan(read_, count);
@@ -56,15 +56,15 @@ Result<std::optional<Receiver::Frame>> Receiver::next(Counters::Rx& counters) {
       counters.drop_error += 1;
       continue;
     }
-    Frame frame;
-    frame.size = chain.size;
-    frame.offload = chain.offload;
+    frame_.size = chain.size;
+    frame_.offload = chain.offload;
+    frame_.part_count = 0;
     for (const auto& part : chain.view())
-      frame.parts[frame.part_count++] = {pages_.page(ids[part.slot]).data() + part.offset,
-                                         part.size};
-    return frame;
+      frame_.parts[frame_.part_count++] = {pages_.page(ids[part.slot]).data() + part.offset,
+                                           part.size};
+    return &frame_;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 bool Receiver::repost() {

@@ -2,7 +2,8 @@
 // page of a slot is posted there again and again, as responses come in the order of their requests
 // (netif.h).
 //
-//   rx.look(); while (auto frame = rx.next()) use it;  if (rx.repost()) notify the backend;
+//   rx.look(); while (const auto* frame = *rx.next(counters)) use it;  if (rx.repost()) notify the
+//   backend;
 //
 // A frame's bytes stay where the backend can still write: what decides anything must be copied
 // first. Belongs to one thread. An error means that the backend lied: the rings are then to be
@@ -12,7 +13,6 @@
 #include <sys/uio.h>
 
 #include <array>
-#include <optional>
 #include <span>
 
 #include "frontend/counters.hpp"
@@ -44,8 +44,9 @@ class Receiver {
   // Takes a private copy of the responses that are there.
   Result<void> look();
 
-  // The next frame of what look() saw; nothing when there is no whole one left.
-  Result<std::optional<Frame>> next(Counters::Rx& counters);
+  // The next frame of what look() saw, valid until the next call; null when there is no whole one
+  // left.
+  Result<const Frame*> next(Counters::Rx& counters);
 
   // Slots that next() has taken since repost().
   std::size_t taken() const { return ring_.free(); }
@@ -67,6 +68,7 @@ class Receiver {
   ring::Index read_ = 0;  // of those, taken by next()
   std::array<ring::RxResponse, slots> responses_;
   std::array<std::uint16_t, slots> ids_;
+  Frame frame_;
 };
 
 }  // namespace ringback::frontend

@@ -24,7 +24,7 @@ struct Pair {
     for (;;) {
       const auto frame = rx.next(counters.rx);
       if (!frame) return tl::unexpected(frame.error());
-      if (!*frame) return frames;
+      if (*frame == nullptr) return frames;
       Frame& got = frames.emplace_back(Frame{.bytes = {}, .offload = (*frame)->offload});
       for (const auto& part : (*frame)->view()) {
         const auto* bytes = static_cast<const std::byte*>(part.iov_base);

@@ -33,8 +33,7 @@ Transmitter::Transmitter(hypervisor::SharedPages ring_pages, hypervisor::SharedP
 
 std::array<iovec, Transmitter::frame_pages> Transmitter::buffers() const {
   std::array<iovec, frame_pages> result;
-  for (std::size_t i = 0; i < result.size(); ++i)
-    result[i] = {pool_.page(next_page(i)).data(), ring::page_size};
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = {page(i), ring::page_size};
   return result;
 }
 

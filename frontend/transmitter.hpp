@@ -31,11 +31,16 @@ class Transmitter {
 
   hypervisor::GrantRef ring_ref() const { return ring_pages_.refs().front(); }
 
-  // Whether the longest frame can be put.
-  bool room() const { return ring_.free() > frame_pages; }
+  // Whether a frame of so many pages can be put; by default the longest.
+  bool room(std::size_t pages = frame_pages) const { return ring_.free() > pages; }
+  // Whether everything that was put has been answered and reaped.
+  bool idle() const { return ring_.free() == ring_.size(); }
 
   // Where the bytes of the next frame go, page by page. Only while there is room().
   std::array<iovec, frame_pages> buffers() const;
+
+  // One of them: where the bytes from i * 4096 of the next frame go.
+  std::byte* page(std::size_t i) const { return pool_.page(next_page(i)).data(); }
 
   // Puts the frame whose bytes are in buffers(); 14 <= size <= ring::max_tx_size.
   void put(std::size_t size, const net::Offload& offload);
