@@ -1,0 +1,15 @@
+# What results.jq came to, as Markdown.
+def digits(n): if . == null then "-" elif . >= 100 then (. * 10 | round / 10 | tostring) else (. * pow(10; n) | round / pow(10; n) | tostring) end;
+def range(scale): if . == null then "-" else "\(.median / scale | digits(2)) (\(.lowest / scale | digits(2))-\(.highest / scale | digits(2)))" end;
+def line: gsub("[\n|]+"; " ") | .[-300:];
+
+. as $all
+| "On \(.machine). Medians, with the lowest and the highest of \([.figures[].frames_per_second.count // 0] | max) samples.", "",
+  "| goal | measured | at least | figure | spread | verdict |", "|---|---|---|---|---|---|",
+  (.goals[] | "| \(.number) | \(.what) | \(.goal) | \(.figure.median | digits(2)) | \(if .figure then "\(.figure.lowest | digits(2))-\(.figure.highest | digits(2))" else "-" end) | \(.verdict | line) |"),
+  "",
+  "| bytes, payload | switch | Mpps | Gbit/s | near, Mpps | far, Mpps | lost | ours is times | rejected |", "|---|---|---|---|---|---|---|---|---|",
+  (.figures | sort_by(.size, .touch, -(.frames_per_second.median // 0))[] | select(.frames_per_second)
+    | . as $f | ([$all.ratios[] | select(.peer == $f.name and .size == $f.size and .touch == $f.touch) | .ratio][0]) as $ratio
+    | "| \(.size)\(if .touch == "yes" then ", written and read" else "" end) | \(.title) | \(.frames_per_second | range(1e6)) | \(.bits_per_second | range(1e9)) | \(.near.median | if . then . / 1e6 | digits(2) else "-" end) | \(.far.median | if . then . / 1e6 | digits(2) else "-" end) | \(.lost_share | if . then "\(. * 100 | digits(1)) %" else "-" end) | \($ratio | range(1)) | \(.rejected) |"),
+  (if (.unavailable | length) > 0 then "", "What could not be measured:", "", (.unavailable[] | "- **\(.name)**\(if .size then ", \(.size) bytes" else "" end): \(.error | line)") else empty end)
