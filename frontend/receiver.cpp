@@ -1,5 +1,7 @@
 #include "frontend/receiver.hpp"
 
+#include "ring/netif_offload.hpp"
+
 namespace ringback::frontend {
 namespace {
 
@@ -44,6 +46,16 @@ Result<void> Receiver::look() {
 
 Result<const Receiver::Frame*> Receiver::next(Counters::Rx& counters) {
   while (read_ < seen_) {
+    if (read_ + prefetched_ahead < seen_) __builtin_prefetch(page(ids_[read_ + prefetched_ahead]));
+    if (const auto& response = responses_[read_]; ring::is_one_slot_frame(response, ids_[read_])) {
+      frame_.size = static_cast<std::uint32_t>(response.status);
+      frame_.offload = {.checksum = ring::to_checksum(response.flags, ring::rx_checksum_flags)};
+      frame_.part_count = 1;
+      frame_.parts[0] = {page(ids_[read_]) + response.offset, frame_.size};
+      ++read_;
+      ring_.consume(1);
+      return &frame_;
+    }
     const ring::Index count = seen_ - read_;
     const auto ids = std::span(ids_).subspan(read_, count);
     const auto chain = ring::read_rx_chain(std::span(responses_).subspan(read_, count), ids);
@@ -60,8 +72,7 @@ Result<const Receiver::Frame*> Receiver::next(Counters::Rx& counters) {
     frame_.offload = chain.offload;
     frame_.part_count = 0;
     for (const auto& part : chain.view())
-      frame_.parts[frame_.part_count++] = {pages_.page(ids[part.slot]).data() + part.offset,
-                                           part.size};
+      frame_.parts[frame_.part_count++] = {page(ids[part.slot]) + part.offset, part.size};
     return &frame_;
   }
   return nullptr;

@@ -58,7 +58,14 @@ class Receiver {
   bool arm() { return ring_.final_check(1 + seen_ - read_); }
 
  private:
+  // The backend's last write may still be in another core's cache: asked for so many frames ahead
+  // it is here when its turn comes.
+  static constexpr ring::Index prefetched_ahead = 8;
+
   Receiver(hypervisor::SharedPages ring_pages, hypervisor::SharedPages pages);
+  std::byte* page(std::uint16_t slot) const {
+    return pages_.bytes().data() + slot * ring::page_size;
+  }
 
   hypervisor::SharedPages ring_pages_;
   hypervisor::SharedPages pages_;  // page i belongs to slot i and has id i

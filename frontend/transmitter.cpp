@@ -1,8 +1,11 @@
 #include "frontend/transmitter.hpp"
 
 #include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
+
+#include "ring/netif_offload.hpp"
 
 namespace ringback::frontend {
 namespace {
@@ -38,6 +41,19 @@ std::array<iovec, Transmitter::frame_pages> Transmitter::buffers() const {
 }
 
 void Transmitter::put(std::size_t size, const net::Offload& offload) {
+  if (size > ring::page_size || offload.gso != net::Gso::none) return put_chain(size, offload);
+  // What plan_tx() would plan for one slot.
+  const std::size_t id = next_page(0);
+  sent_.set(id);
+  --free_count_;
+  ring_.put({.gref = pool_.refs()[id],
+             .offset = 0,
+             .flags = ring::to_flags(offload, ring::tx_checksum_flags),
+             .id = static_cast<std::uint16_t>(id),
+             .size = static_cast<std::uint16_t>(size)});
+}
+
+void Transmitter::put_chain(std::size_t size, const net::Offload& offload) {
   std::array<ring::Piece, frame_pages> pieces;
   std::array<std::uint16_t, frame_pages> ids;
   std::size_t count = 0;

@@ -40,7 +40,9 @@ class Transmitter {
   std::array<iovec, frame_pages> buffers() const;
 
   // One of them: where the bytes from i * 4096 of the next frame go.
-  std::byte* page(std::size_t i) const { return pool_.page(next_page(i)).data(); }
+  std::byte* page(std::size_t i) const {
+    return pool_.bytes().data() + next_page(i) * ring::page_size;
+  }
 
   // Puts the frame whose bytes are in buffers(); 14 <= size <= ring::max_tx_size.
   void put(std::size_t size, const net::Offload& offload);
@@ -60,6 +62,7 @@ class Transmitter {
 
   Transmitter(hypervisor::SharedPages ring_pages, hypervisor::SharedPages pool);
 
+  void put_chain(std::size_t size, const net::Offload& offload);
   std::size_t next_page(std::size_t i) const { return free_[free_count_ - 1 - i]; }
 
   hypervisor::SharedPages ring_pages_;

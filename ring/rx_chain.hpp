@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "net/headers.hpp"
 #include "net/offload.hpp"
 #include "ring/netif.hpp"
 #include "ring/rx_plan.hpp"
@@ -37,6 +38,15 @@ struct RxChain {
 
   std::span<const RxPart> view() const { return {parts.data(), part_count}; }
 };
+
+// Whether a response is a whole good frame by itself, as most are: what read_rx_chain() would find
+// out in more steps.
+constexpr bool is_one_slot_frame(const RxResponse& response, std::uint16_t expected_id) {
+  return (response.flags & (NETRXF_more_data | NETRXF_extra_info)) == 0 &&
+         response.id == expected_id &&
+         response.status >= static_cast<int>(net::ethernet_header_size) &&
+         response.offset + response.status <= static_cast<int>(page_size);
+}
 
 // responses: private copies of all that are published, at least one; expected_ids: the id posted in
 // each of their slots. `incomplete` is bounded: a chain of max_rx_slots data slots that still goes

@@ -47,6 +47,18 @@ Responses fragments(std::uint16_t count, int size = 100) {
 
 }  // namespace
 
+TEST_CASE("the short way takes exactly the responses that are a good frame by themselves") {
+  std::mt19937 random(9);
+  const int statuses[] = {-1, 0, 13, 14, 60, 4096, 4097};
+  for (int round = 0; round < 20000; ++round) {
+    const auto response =
+        slot(static_cast<std::uint16_t>(random() % 2), statuses[random() % std::size(statuses)],
+             random() % 16, static_cast<std::uint16_t>(random() % 3 == 0 ? random() : 0));
+    const RxChain chain = read_rx_chain(std::span(&response, 1), ids);
+    CHECK(is_one_slot_frame(response, ids[0]) == (chain.verdict == RxVerdict::frame));
+  }
+}
+
 TEST_CASE("a backend that lies gets its verdict") {
   using enum RxVerdict;
   struct Case {

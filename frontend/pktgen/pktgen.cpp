@@ -256,7 +256,7 @@ bool Pktgen::receive(QueueRings& rings, std::uint64_t now) {
     const auto frame = rings.rx.next(counters_.rx);
     if (!frame) fault_ = frame.error();
     if (!frame || *frame == nullptr) break;
-    collector_->see((*frame)->view(), now);
+    collector_->see((*frame)->view(), (*frame)->size, now);
     any = true;
     if (rings.rx.taken() >= repost_at) rings.repost();
   }

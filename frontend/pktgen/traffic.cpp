@@ -19,17 +19,17 @@ Source::Source(std::span<const Flow> flows, std::span<const std::size_t> sizes)
   }
 }
 
-void Collector::see(std::span<const iovec> frame, std::uint64_t now) {
+void Collector::see(std::span<const iovec> frame, std::size_t size, std::uint64_t now) {
   std::span first(static_cast<const std::byte*>(frame[0].iov_base), frame[0].iov_len);
   std::array<std::byte, wanted> gathered;
   if (first.size() < wanted && frame.size() > 1) {
-    std::size_t size = 0;
+    std::size_t done = 0;
     for (const auto& part : frame) {
-      const std::size_t here = std::min(part.iov_len, wanted - size);
-      std::memcpy(gathered.data() + size, part.iov_base, here);
-      size += here;
+      const std::size_t here = std::min(part.iov_len, wanted - done);
+      std::memcpy(gathered.data() + done, part.iov_base, here);
+      done += here;
     }
-    first = std::span(gathered).first(size);
+    first = std::span(gathered).first(done);
   }
   const auto stamp = read_stamp(first);
   if (!stamp || stamp->flow >= sequences_.size()) {
@@ -38,7 +38,7 @@ void Collector::see(std::span<const iovec> frame, std::uint64_t now) {
   }
   sequences_[stamp->flow].see(stamp->number, arrivals_);
   received_.frames += 1;
-  for (const auto& part : frame) received_.bytes += part.iov_len;
+  received_.bytes += size;
   if (touch_ && !payload_is_right(frame, *stamp)) ++corrupt_;
   if (timing_) latency_.record(now - std::min(now, stamp->time));
 }

@@ -55,8 +55,8 @@ class Collector {
   // flows: that there may be. touch: the payload is read and compared.
   Collector(std::size_t flows, bool touch) : touch_(touch), sequences_(flows) {}
 
-  // A frame has come, at `now`. Others may still write to it: it is read once.
-  void see(std::span<const iovec> frame, std::uint64_t now);
+  // A frame of `size` bytes in all has come, at `now`.
+  void see(std::span<const iovec> frame, std::size_t size, std::uint64_t now);
 
   // Whether latencies are recorded.
   void set_timing(bool on) { timing_ = on; }

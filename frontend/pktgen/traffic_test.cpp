@@ -20,7 +20,7 @@ std::vector<std::byte> next_frame(Source& source, std::uint64_t time) {
 
 void see(Collector& collector, std::vector<std::byte>& frame, std::uint64_t now) {
   const iovec parts[] = {{frame.data(), 60}, {frame.data() + 60, frame.size() - 60}};
-  collector.see(std::span(parts).first(frame.size() > 60 ? 2 : 1), now);
+  collector.see(std::span(parts).first(frame.size() > 60 ? 2 : 1), frame.size(), now);
 }
 
 }  // namespace

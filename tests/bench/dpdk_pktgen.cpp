@@ -165,7 +165,7 @@ class Generator {
     const auto count = rte_eth_rx_burst(to_port, 0, frames.data(), most);
     for (std::uint16_t i = 0; i < count; ++i) {
       const iovec part{rte_pktmbuf_mtod(frames[i], void*), frames[i]->data_len};
-      collector_->see(std::span(&part, 1), now);
+      collector_->see(std::span(&part, 1), part.iov_len, now);
     }
     rte_pktmbuf_free_bulk(frames.data(), count);
     const auto others = rte_eth_rx_burst(from_port, 0, frames.data(), most);

@@ -118,7 +118,7 @@ PktgenReport run(const Settings& settings) {
     const std::uint64_t now = now_ns();
     for (std::size_t i = 0; i < count; ++i) {
       const iovec part{frames[i].bytes.data(), frames[i].size};
-      collector->see(std::span(&part, 1), now);
+      collector->see(std::span(&part, 1), part.iov_len, now);
     }
     return count > 0;
   };
