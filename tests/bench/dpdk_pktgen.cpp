@@ -97,7 +97,13 @@ class Generator {
     must(rte_eth_dev_configure(port, 1, 1, &configuration), "configure");
     must(rte_eth_rx_queue_setup(port, 0, descriptors, rte_socket_id(), nullptr, pool_), "rx queue");
     must(rte_eth_tx_queue_setup(port, 0, descriptors, rte_socket_id(), nullptr), "tx queue");
-    must(rte_eth_dev_start(port), "start");
+    // The switch may be about to take note that the last generator has gone.
+    int started = rte_eth_dev_start(port);
+    for (int i = 0; i < 100 && started < 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      started = rte_eth_dev_start(port);
+    }
+    must(started, "start");
     rte_eth_promiscuous_enable(port);
   }
 

@@ -76,12 +76,12 @@ dpdk_command() {
 memif_title="DPDK testpmd, memif"
 memif_sizes=$short_sizes
 memif_start() {
-  testpmd memif --vdev="net_memif0,role=server,id=0,socket=$lab/memif.sock,socket-abstract=no,rsize=10" \
-    --vdev="net_memif1,role=server,id=1,socket=$lab/memif.sock,socket-abstract=no,rsize=10"
+  testpmd memif --vdev="net_memif0,role=server,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=10" \
+    --vdev="net_memif1,role=server,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=10"
 }
 memif_command() {
-  dpdk_command "net_memif0,role=client,id=0,socket=$lab/memif.sock,socket-abstract=no,rsize=10" \
-    "net_memif1,role=client,id=1,socket=$lab/memif.sock,socket-abstract=no,rsize=10" "$@"
+  dpdk_command "net_memif0,role=client,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=10" \
+    "net_memif1,role=client,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=10" "$@"
 }
 
 vhost_title="DPDK testpmd, vhost-user and virtio-user"

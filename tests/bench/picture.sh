@@ -25,5 +25,9 @@ plot $(printf '%s, ' "${titles[@]}" | sed 's/, $//')
 PLOT
   } | gnuplot >"$folder/performance-$3.svg"
 }
+jq -e '[.figures[] | select(.frames_per_second)] != []' "$results" >/dev/null || {
+  echo "nothing was measured: there is nothing to draw" >&2
+  exit
+}
 draw frames_per_second 1e6 mpps "million frames a second"
 draw bits_per_second 1e9 gbits "Gbit/s"

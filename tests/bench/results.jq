@@ -8,23 +8,22 @@ def bps: .received.bits_per_second;
 def good: map(select(.good == true));
 
 # Ratios of what was measured in the same round and in the same class.
-def ratios(ours; peer; beside; size; touch):
-  ([$samples[] | select(.beside == beside and .size == size and .touch == touch)] | good) as $all
-  | [$all[] | select(.name == ours) as $a | $all[] | select(.name == peer and .round == $a.round and .machine.class == $a.machine.class)
+def ratios($ours; $peer; $beside; $size; $touch):
+  ([$samples[] | select(.beside == $beside and .size == $size and .touch == $touch)] | good) as $all
+  | [$all[] | select(.name == $ours) as $a | $all[] | select(.name == $peer and .round == $a.round and .machine.class == $a.machine.class)
       | select(pps > 0) | ($a | pps) / pps];
 
-def one_core_rate(name): [$one_core[0].benchmarks[]? | select(.run_name == name and .run_type == "iteration") | .items_per_second];
-def share(case): [one_core_rate("switch/" + case), one_core_rate("bound/" + case)] | [transpose[] | select(.[0] and .[1]) | .[0] / .[1]];
+def one_core_rate($name): [$one_core[0].benchmarks[]? | select(.run_name == $name and .run_type == "iteration") | .items_per_second];
+def share($case): [one_core_rate("switch/" + $case), one_core_rate("bound/" + $case)] | [transpose[] | select(.[0] and .[1]) | .[0] / .[1]];
 
-def errors(names): [$samples[] | select(.error) | select(.name as $n | names | index($n)) | .error] | unique | join("; ");
-def bad(beside; size): [$samples[] | select(.beside == beside and .size == size and .good == false)] | length;
+def errors($names): [$samples[] | select(.error) | select(.name as $n | $names | index($n)) | .error] | unique | join("; ");
 
 # goal(number; what is measured; the least ratio; the ratios; why there are none)
-def goal(number; what; least; values; why):
-  {number: number, what: what, goal: least, figure: (values | spread)}
-  | .verdict = if .figure == null then "not measured: " + (if why == "" then "every sample was rejected, or none was asked for" else why end)
-               elif .figure.median >= least then "met" else "NOT MET" end;
-def against(number; what; least; peer; size): goal(number; what; least; ratios("ours"; peer; peer; size; "no"); errors([peer, "ours"]));
+def goal($number; $what; $least; values; $why):
+  {number: $number, what: $what, goal: $least, figure: (values | spread)}
+  | .verdict = if .figure == null then "not measured: " + (if $why == "" then "every sample was rejected (others had the CPUs, or the cores moved), or none was asked for" else $why end)
+               elif .figure.median >= $least then "met" else "NOT MET" end;
+def against($number; $what; $least; $peer; $size): goal($number; $what; $least; ratios("ours"; $peer; $peer; $size; "no"); errors([$peer, "ours"]));
 
 # The worst of several goals speaks for all.
 def worst(goals): [goals] | (map(select(.figure == null)) + sort_by(if .figure then .figure.median / .goal else 0 end)) | .[0];

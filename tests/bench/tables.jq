@@ -1,12 +1,14 @@
 # What results.jq came to, as Markdown.
 def digits(n): if . == null then "-" elif . >= 100 then (. * 10 | round / 10 | tostring) else (. * pow(10; n) | round / pow(10; n) | tostring) end;
 def range(scale): if . == null then "-" else "\(.median / scale | digits(2)) (\(.lowest / scale | digits(2))-\(.highest / scale | digits(2)))" end;
-def line: gsub("[\n|]+"; " ") | .[-300:];
+# In one cell or line; what was said last says most.
+def line: gsub("[\n|]+"; " ") | if length > 400 then "... " + .[-400:] else . end;
+def verdict: if length > 120 then .[:20] + "... " + .[-100:] else . end | line;
 
 . as $all
 | "On \(.machine). Medians, with the lowest and the highest of \([.figures[].frames_per_second.count // 0] | max) samples.", "",
   "| goal | measured | at least | figure | spread | verdict |", "|---|---|---|---|---|---|",
-  (.goals[] | "| \(.number) | \(.what) | \(.goal) | \(.figure.median | digits(2)) | \(if .figure then "\(.figure.lowest | digits(2))-\(.figure.highest | digits(2))" else "-" end) | \(.verdict | line) |"),
+  (.goals[] | "| \(.number) | \(.what) | \(.goal) | \(.figure.median | digits(2)) | \(if .figure then "\(.figure.lowest | digits(2))-\(.figure.highest | digits(2))" else "-" end) | \(.verdict | verdict) |"),
   "",
   "| bytes, payload | switch | Mpps | Gbit/s | near, Mpps | far, Mpps | lost | ours is times | rejected |", "|---|---|---|---|---|---|---|---|---|",
   (.figures | sort_by(.size, .touch, -(.frames_per_second.median // 0))[] | select(.frames_per_second)
