@@ -267,11 +267,16 @@ bool Pktgen::receive(QueueRings& rings, std::uint64_t now) {
 // True: there was work.
 bool Pktgen::round(std::uint64_t now, bool sending) {
   bool any = false;
-  for (auto& sender : senders_) {
-    if (sending) {
-      any = send(sender, now) || any;
-    } else if (auto reaped = sender.rings->tx.reap(counters_.tx); !reaped) {
-      fault_ = reaped.error();
+  // Whoever sent last comes last: what is due goes to all of them in turn.
+  const std::size_t first = turn_;
+  for (std::size_t i = 0; i < senders_.size(); ++i) {
+    const std::size_t which = (first + i) % senders_.size();
+    Sender& sender = senders_[which];
+    if (!sending) {
+      if (auto reaped = sender.rings->tx.reap(counters_.tx); !reaped) fault_ = reaped.error();
+    } else if (send(sender, now)) {
+      any = true;
+      turn_ = which + 1;
     }
   }
   for (const auto& vif : vifs_)

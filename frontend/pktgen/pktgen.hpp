@@ -64,6 +64,7 @@ class Pktgen {
   std::unique_ptr<hypervisor::GrantSharer> sharer_;
   std::vector<std::unique_ptr<PktgenVif>> vifs_;
   std::vector<Sender> senders_;
+  std::size_t turn_ = 0;         // the sender that is first
   std::size_t burst_ = 1;        // frames; as many as options_ says, or as a ring has room for
   std::size_t burst_slots_ = 1;  // that they take at most
   std::unique_ptr<Collector> collector_;
