@@ -69,7 +69,7 @@ Result<void> Pktgen::open_vifs() {
 Result<PktgenReport> Pktgen::run(const std::function<bool()>& interrupted) {
   PktgenReport report;
   auto ready = connect(interrupted).and_then([&] { return check_sizes(); }).and_then([&] {
-    return say_hello();
+    return say_hello(interrupted);
   });
   if (!ready) {
     close();
@@ -138,19 +138,20 @@ Result<void> Pktgen::check_sizes() const {
 }
 
 // Each vif that receives sends from all its addresses, so that a switch knows where they are.
-Result<void> Pktgen::say_hello() {
+Result<void> Pktgen::say_hello(const std::function<bool()>& interrupted) {
   for (const auto& vif : vifs_) {
     if (!std::ranges::count(options_.sinks, vif->number())) continue;
     for (const auto& other : vifs_) {
       if (other == vif) continue;
-      if (auto greeted = greet(*vif, *other); !greeted) return greeted;
+      if (auto greeted = greet(*vif, *other, interrupted); !greeted) return greeted;
       break;
     }
   }
   return {};
 }
 
-Result<void> Pktgen::greet(PktgenVif& vif, PktgenVif& other) {
+Result<void> Pktgen::greet(PktgenVif& vif, PktgenVif& other,
+                           const std::function<bool()>& interrupted) {
   constexpr std::size_t at_once = 32;
   QueueRings& rings = *vif.queues().front();
   const std::uint64_t deadline = now_ns() + to_ns(10);
@@ -173,6 +174,8 @@ Result<void> Pktgen::greet(PktgenVif& vif, PktgenVif& other) {
         queue->repost();
       }
     }
+    if (!look_around(now_ns(), interrupted))
+      return tl::unexpected(fault_.value_or(Error{EINTR, "interrupted while it said hello"}));
     if (now_ns() > deadline)
       return failure(ETIMEDOUT, fmt::format("the backend takes nothing from vif {}: frames that it "
                                             "was given 10 s ago are not answered",

@@ -47,8 +47,8 @@ class Pktgen {
   const PktgenVif& find(std::uint32_t number) const;
   MacAddress destination(std::size_t sender, std::size_t flow, std::uint32_t which) const;
   void make_senders();
-  Result<void> say_hello();
-  Result<void> greet(PktgenVif& vif, PktgenVif& other);
+  Result<void> say_hello(const std::function<bool()>& interrupted);
+  Result<void> greet(PktgenVif& vif, PktgenVif& other, const std::function<bool()>& interrupted);
   void put(QueueRings& rings, const FrameHead& head, const Stamp& stamp) const;
   bool send(Sender& sender, std::uint64_t now);
   bool receive(QueueRings& rings, std::uint64_t now);

@@ -48,6 +48,8 @@ all_arrive --rate 1000
 pktgen --duration 30 >"$lab/pktgen.log" 2>&1 &
 generator=$!
 lab_wait 10 lab_connected 1 0
+lab_wait 10 lab_connected 1 1
+sleep 0.5
 lab_as 0 ringback vif detach 1 0
 ! wait "$generator" || fail "it did not notice that its vif has gone"
 grep -q "closed vif 0" "$lab/pktgen.log" || fail "it does not say that the vif has gone: $(cat "$lab/pktgen.log")"
