@@ -28,7 +28,7 @@ constexpr MacAddress from = {0x02, 0, 0, 0, 0, 1}, to = {0x02, 0, 0, 0, 0, 2};
 
 struct Settings {
   std::size_t size = 60;
-  double rate = 0, seconds = 1, warm_up = 0.2, wait = 10;
+  double rate = 0, seconds = 1, warm_up = 0.2, wait = 20;
   std::size_t burst = 32;
   bool touch = false, latency = false;
 };

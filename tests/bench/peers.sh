@@ -63,7 +63,7 @@ testpmd() {
   shift
   switch "$name" dpdk-testpmd --lcores "0@$switch_cpu,1@$switch_cpu" -m 512 "${dpdk[@]}" --file-prefix "$name" "$@" -- \
     --forward-mode=io --total-num-mbufs=16384 --disable-link-check --no-lsc-interrupt --stats-period 3600
-  lab_wait 10 grep -qsE 'io packet forwarding|Port statistics' "$lab/$name.log"
+  lab_wait 30 grep -qsE 'io packet forwarding|Port statistics' "$lab/$name.log"
 }
 # dpdk_command VDEV VDEV SIZE [options]
 dpdk_command() {
