@@ -1,5 +1,6 @@
 #include "backend/worker.hpp"
 
+#include <sched.h>
 #include <sys/eventfd.h>
 
 namespace ringback::backend {
@@ -13,6 +14,15 @@ void signal(int eventfd) {
 // For so many rounds a task without work is looked at, as long as others have some; then it is
 // armed.
 constexpr unsigned most_idle_rounds = 16;
+
+// What it costs to be woken, and the half of it again. With one processor, whoever has to act first
+// may need that.
+PollWindow::Clock::duration longest_poll() {
+  cpu_set_t processors;
+  const bool several = sched_getaffinity(0, sizeof processors, &processors) != 0 ||
+                       CPU_COUNT(&processors) > 1;
+  return std::chrono::microseconds(several ? 50 : 0);
+}
 
 void drain(int eventfd) {
   std::uint64_t count;
@@ -55,7 +65,8 @@ Worker::Worker(std::unique_ptr<hypervisor::Io> io,
       grants_(std::move(grants)),
       copier_(*grants_, *io_),
       wake_(std::move(wake)),
-      report_fd_(report_fd) {}
+      report_fd_(report_fd),
+      window_(longest_poll()) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -91,7 +102,7 @@ Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {
     queues_[&served] = std::move(*queue);
     result = &served;
   });
-  if (result) ++queue_count_;
+  if (result) ++task_count_;
   return result;
 }
 
@@ -102,18 +113,20 @@ void Worker::disconnect(Queue* queue) {
     by_channel_.erase(queue->rx_event_channel());
     queues_.erase(queue);
   });
-  --queue_count_;
+  --task_count_;
   forget_reports(*queue);
 }
 
 Result<void> Worker::serve_also(Task& task) {
   Result<void> result;
   call([&] { result = watch(task); });
+  if (result) ++task_count_;
   return result;
 }
 
 void Worker::serve_no_more(Task& task) {
   call([&] { unwatch(task); });
+  --task_count_;
   forget_reports(task);
 }
 
@@ -153,20 +166,22 @@ Result<void> Worker::watch(Task& task) {
 
 void Worker::unwatch(Task& task) {
   if (task.fd() >= 0) io_->unwatch(task.fd());
-  std::erase(ready_, &task);
+  std::erase_if(ready_, [&](const Served* served) { return served->first == &task; });
   tasks_.erase(&task);
 }
 
+void Worker::make_ready(Served& served) {
+  if (!std::exchange(served.second.ready, true)) ready_.push_back(&served);
+}
+
 void Worker::make_ready(Task& task) {
-  bool& ready = tasks_[&task].ready;
-  if (!ready) ready_.push_back(&task);
-  ready = true;
+  make_ready(*tasks_.try_emplace(&task).first);
 }
 
 void Worker::woken() {
   drain(wake_.get());
   if (!serve_all_.exchange(false)) return;
-  for (const auto& [task, state] : tasks_) make_ready(*task);
+  for (auto& served : tasks_) make_ready(served);
 }
 
 void Worker::collect_events() {
@@ -184,12 +199,13 @@ void Worker::collect_events() {
 }
 
 // One burst of every ready task in turn: no guest can starve another. While some have work the rest
-// are looked at for a while too, which is cheaper than an event; when none has, all are armed.
+// are looked at for a while too, which is cheaper than an event; when none has had any for the
+// window's length, all are armed.
 void Worker::serve() {
   serving_.swap(ready_);
   bool any = false;
-  for (Task* task : serving_) {
-    State& state = tasks_[task];
+  for (Served* served : serving_) {
+    auto& [task, state] = *served;
     state.ready = false;
     const bool worked = task->serve(copier_);
     state.idle = worked ? 0 : state.idle + 1;
@@ -203,9 +219,12 @@ void Worker::serve() {
       if (state.reported) signal(report_fd_);
     }
   }
-  for (Task* task : serving_) {
-    const unsigned idle = tasks_[task].idle;
-    if (idle == 0 || (any && idle < most_idle_rounds) || task->arm()) make_ready(*task);
+  if (any) window_.worked();
+  const bool looks_on = !any && !serving_.empty() && window_.looks_on(PollWindow::Clock::now());
+  for (Served* served : serving_) {
+    const unsigned idle = served->second.idle;
+    if (looks_on || idle == 0 || (any && idle < most_idle_rounds) || served->first->arm())
+      make_ready(*served);
   }
   serving_.clear();
 }
@@ -223,6 +242,7 @@ void Worker::run() {
   while (!stopping_) {
     slept_ = ready_.empty();
     if (!io_->wait(slept_)) return;
+    if (slept_) window_.woken(PollWindow::Clock::now());
     serve();
     run_commands();
   }

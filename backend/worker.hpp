@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "backend/copier.hpp"
+#include "backend/poll_window.hpp"
 #include "backend/queue.hpp"
 #include "backend/task.hpp"
 #include "hypervisor/descriptor.hpp"
@@ -47,7 +48,7 @@ class Worker {
   // Likewise for a task that is somebody else's, and outlives its being served.
   Result<void> serve_also(Task& task);
   void serve_no_more(Task& task);
-  std::size_t queue_count() const { return queue_count_; }
+  std::size_t task_count() const { return task_count_; }
   const char* io_name() const { return io_->name(); }
 
   // The control thread: the next report, always of a task that is still served.
@@ -64,11 +65,6 @@ class Worker {
   void woken();
   void collect_events();
   void serve();
-  void make_ready(Task& task);
-  Result<void> watch(Task& task);
-  void unwatch(Task& task);
-  void forget_reports(const Task& task);
-
   struct State {
     bool ready = false;
     unsigned idle = 0;  // rounds since it had work
@@ -76,6 +72,12 @@ class Worker {
         false;  // its descriptor was readable, and is not watched until it waits for it again
     bool reported = false;
   };
+  using Served = std::pair<Task* const, State>;
+  void make_ready(Served& served);
+  void make_ready(Task& task);
+  Result<void> watch(Task& task);
+  void unwatch(Task& task);
+  void forget_reports(const Task& task);
 
   std::unique_ptr<hypervisor::Io> io_;
   std::unique_ptr<hypervisor::EventChannels> events_;
@@ -88,8 +90,9 @@ class Worker {
   std::unordered_map<Task*, State> tasks_;
   std::unordered_map<Queue*, std::unique_ptr<Queue>> queues_;
   std::unordered_map<hypervisor::Port, Queue*> by_channel_;
-  std::vector<Task*> ready_;
-  std::vector<Task*> serving_;
+  std::vector<Served*> ready_;  // of tasks_
+  std::vector<Served*> serving_;
+  PollWindow window_;
   bool slept_ = false;  // what io_ tells now ended a sleep
   bool stopping_ = false;
 
@@ -100,7 +103,7 @@ class Worker {
   // Shared with other workers: one of them found a sink here broken. So rare that none is named.
   std::atomic<bool> serve_all_ = false;
   // The control thread's.
-  std::size_t queue_count_ = 0;
+  std::size_t task_count_ = 0;
   std::deque<Report> received_;  // taken from reports_
   std::thread thread_;
 };

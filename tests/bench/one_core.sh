@@ -2,26 +2,14 @@
 # one_core.sh BIN [benchmark options]: the switch on one core beside the bound, as a table with the share of the bound that
 # the switch reaches. Fails if that is below 0.25 for 60-byte frames in bursts of 32.
 set -euo pipefail
-PATH=$(realpath "$1"):$PATH
+here=$(dirname "$0")
+programs=$1
 shift
 directory=$(mktemp -d)
-export RINGBACK_DIRECTORY=$directory
-ringback-hypervisor serve >"$directory/log" 2>&1 &
-server=$!
-end() {
-  kill $server
-  wait $server
-  rm -rf "$directory"
-}
-trap end EXIT
-for ((i = 0; i < 100; ++i)); do
-  ! grep -qs serving "$directory/log" || break
-  sleep 0.05
-done
+trap 'rm -rf "$directory"' EXIT
 
-# In the backend's domain, with its two guests' alive around it. The two take turns, for the machine may be shared.
-guest() { ringback-hypervisor exec "$1" -- "${@:2}"; }
-guest 1 ringback-hypervisor exec 2 -- ringback-hypervisor exec 0 -- one_core --benchmark_format=json --benchmark_repetitions=5 \
+# The two take turns, for the machine may be shared.
+"$here/in_domains.sh" "$programs" one_core --benchmark_format=json --benchmark_repetitions=5 \
   --benchmark_min_time=0.1 --benchmark_enable_random_interleaving=true "$@" >"$directory/json"
 
 jq -r '
