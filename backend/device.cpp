@@ -169,6 +169,8 @@ std::vector<BackendAction> Device::offer() {
         vif_.get() == before ? spdlog::level::debug : spdlog::level::info,
         "{}: offered to domain {}, {}", name_, id_.domain,
         config.port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config.switch_name);
+    if (config.rate && vif_.get() != before)
+      spdlog::warn("{}: its rate is not enforced: use tc on its network device", name_);
     xenstore::BackendFeatures features;
     features.max_queues = config.max_queues;
     auto keys = print(features);
@@ -229,8 +231,9 @@ Result<void> Device::prepare() {
   config->hotplug_status.clear();  // no part of what the vif is
   if (vif_) vif_->set_policy(config->policy);
   if (vif_ && vif_->config() == *config && !vif_->lost_tap()) return {};
-  if (vif_) vif_->give_up_tap();
-  vif_.reset();  // its tap's name is free again
+  // A tap stays one, with its addresses and its bridge.
+  if (vif_ && config->port != xenstore::PortKind::tap) vif_->give_up_tap();
+  vif_.reset();
   auto vif = std::make_unique<Vif>(*config, shared_.workers);
   if (config->port == xenstore::PortKind::software_switch) {
     vif->join(shared_.switches.get(config->switch_name));

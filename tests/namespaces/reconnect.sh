@@ -35,11 +35,16 @@ restart_vif() { # the same netfront serves it again; with the same address, for 
     lab_address 2 "$device"
   done
 }
-restart_netfront() {
+queues=4
+restart_netfront() { # other keys of the toolstack's, too, leave the tap what it was
+  local before
+  before=$(lab_in 0 ip -json link show vif2.1 | jq '.[].ifindex')
   lab_end netfront-2.0
   lab_end netfront-2.1
+  lab_as 0 xenstore-write /local/domain/0/backend/vif/2/1/ringback/max-queues $((--queues))
   lab_netfront 2 0
   lab_netfront 2 1
+  [[ $(lab_in 0 ip -json link show vif2.1 | jq '.[].ifindex') == "$before" ]] || fail "vif2.1 is another device than before"
 }
 
 for _ in 1 2 3; do

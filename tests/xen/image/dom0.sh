@@ -14,7 +14,7 @@
 #                              likewise
 #   received                   passes iperf3's sum on; true if there were bytes
 #   start_stream FROM TO       a TCP connection that carries bytes until `stream_arrives FROM TO`; addresses
-#   stream_goes_on FROM TO     until another 256 KiB have come; false after a minute
+#   stream_goes_on FROM TO     until another 64 KiB have come; false after a minute
 #   pids_of PROGRAM            prints them
 #   daemon [options]           starts ringbackd; its log is appended to /out/ringbackd.log, its pid is in daemon_pid
 #   end_daemon [SIGNAL]
@@ -103,14 +103,14 @@ loses_nothing() { ping -q -c "${2:-20}" -i 0.1 "$1" | grep ' 0% packet loss'; }
 received() { awk '/receiver/ { print; for (i = 2; i <= NF; ++i) some += $i ~ /Bytes$/ && $(i - 1) > 0 } END { exit !some }'; }
 
 at() { if [[ $1 == 10.0.0.1 ]]; then bash -o pipefail -c "$2"; else in_guest "$@"; fi; } # 10.0.0.1 is here
-# It rests after each 256 KiB, or nobody else would have much of dom0's one processor.
+# It rests after each 64 KiB, or nobody else would have much of dom0's one processor.
 declare -A stream_jobs=()
 start_stream() {
   local name=$1-$2 port=$((7100 + ${1##*.} * 10 + ${2##*.})) patience=1800
   at "$2" "rm -f /tmp/to-$name; { echo \$BASHPID >/tmp/pid-$name; exec socat -u -b 262144 TCP-LISTEN:$port,reuseaddr -; } |
     tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
   stream_jobs[$name]=$!
-  at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=256k count=1 2>/dev/null
+  at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=64k count=1 2>/dev/null
     while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; sleep 0.5; done | tee >(sha256sum >/tmp/from-$name) |
       socat -u -b 262144 - TCP:$2:$port,retry=100,interval=0.1" &
   stream_jobs[$name]+=" $!"
@@ -121,7 +121,7 @@ stream_goes_on() {
       while read -r name bytes; do [[ \$name != wchar: ]] || break; done </proc/\$pid/io
     }
     look
-    for ((end = bytes + 262144, i = 0; bytes < end && i < 300; ++i)); do
+    for ((end = bytes + 65536, i = 0; bytes < end && i < 300; ++i)); do
       sleep 0.2
       look
     done

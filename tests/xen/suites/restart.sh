@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The daemon killed and ended under load, twenty times each, with taps and a switch: nobody notices. guests=pv2 timeout=900
+# The daemon killed and ended under load, twenty times each, with taps and a switch: nobody notices. guests=pv2 timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 claim "the daemon starts" daemon
@@ -68,7 +68,7 @@ for signal in 9 15; do
   for way in "${ways[@]}"; do start_stream $way; done
   claim "bytes flow all three ways" streams_go_on
   claim "twenty restarts by signal $signal: each time all vifs and all streams go on" restarts 20 $signal
-  [[ $signal != 9 ]] || claim "ten at any moment under iperf3" hasty_restarts 10
+  [[ $signal != 9 ]] || claim "twenty at any moment under iperf3" hasty_restarts 20
   # shellcheck disable=SC2086 # two addresses
   for way in "${ways[@]}"; do claim "what was under way from ${way/ / to } arrives with its SHA-256" stream_arrives $way; done
   for address in 10.0.0.2 10.0.0.3; do claim "ping to $address loses nothing afterwards" loses_nothing $address; done

@@ -48,6 +48,18 @@ no_vlans() { vlan g1 '' && vlan g2 '' && move_address xenbr0.10 xenbr0 && ip lin
 claim "in none again" no_vlans
 claim "g1 is reached without a tag" reaches 10.0.0.2
 claim "and g2" reaches 10.0.0.3
+# A script that has a policy beside what vif-ringback does: the only way for one that is there at each start of the guest.
+with_policy() {
+  # shellcheck disable=SC2016 # the script's own
+  printf '%s\n' '#!/bin/sh' '[ "$1" != online ] || xenstore-write "$XENBUS_PATH/vlan" 20p "$XENBUS_PATH/ringback/isolated" 1 || exit 1' \
+    'exec /etc/xen/scripts/vif-ringback "$@"' >/etc/xen/scripts/vlan20-vif-ringback
+  chmod +x /etc/xen/scripts/vlan20-vif-ringback
+  xl_clean xl network-detach g2 0 && xl_clean xl network-attach g2 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vlan20-vif-ringback &&
+    until_true 20 in_guest_connected && in_guest 10.0.0.2 '! ping -q -c 1 -W 1 10.0.0.3' &&
+    vlan g2 '' && reaches 10.0.0.3
+}
+in_guest_connected() { [[ $(xenstore-read "/local/domain/0/backend/vif/$(xl domid g2)/0/state") == 4 ]]; }
+claim "a script with a policy of its own puts g2 into a VLAN" with_policy
 destroyed_in_transfer() {
   in_guest 10.0.0.2 'iperf3 -c 10.0.0.3 -t 10 >/dev/null 2>&1 &'
   in_guest 10.0.0.3 'iperf3 -c 10.0.0.2 -t 10 >/dev/null 2>&1 &'
