@@ -1,0 +1,22 @@
+# The samples of growth as tables: medians, with the lowest and the highest.
+
+def median: sort | if length == 0 then null elif length % 2 == 1 then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+def digits(n): if . == null then "-" elif . >= 100 then (. * 10 | round / 10 | tostring) else (. * pow(10; n) | round / pow(10; n) | tostring) end;
+def range: if length == 0 then "-" else "\(median | digits(2)) (\(min | digits(2))-\(max | digits(2)))" end;
+def mpps: map(.received.frames_per_second / 1e6);
+def cost: map(select(.in_all.received > 0) | .worker_ns / .in_all.received);
+def of($what): map(select(.what == $what)) | group_by(.number);
+
+def rates($what; $title):
+  "| \($title) | Mpps | ns of the worker's CPU for a frame | samples |", "|---|---|---|---|",
+  (of($what)[] | "| \(.[0].number) | \(mpps | range) | \(cost | range) | \(length) |"), "";
+
+rates("vifs"; "vifs, all busy, half of them senders"),
+rates("queues"; "queues of each of two vifs"),
+rates("addresses"; "MAC addresses behind two vifs, all in use"),
+"| load, % of saturation | latency in us: median | 99 % | 99.9 % |", "|---|---|---|---|",
+(of("load")[] | "| \(.[0].number) | \(map(.latency_ns."50" / 1000) | range) | \(map(.latency_ns."99" / 1000) | range) | \(map(.latency_ns."99.9" / 1000) | range) |"), "",
+"| 512 idle vifs | |", "|---|---|",
+"| the daemon's workers while all are idle, % of a CPU | \([.[] | select(.what == "idle") | .share * 100] | range) |",
+"| two busy vifs beside them, Mpps | \([.[] | select(.what == "busy_beside")] | mpps | range) |",
+"| two busy vifs alone, Mpps | \([.[] | select(.what == "busy_alone")] | mpps | range) |"
