@@ -23,9 +23,11 @@ using xenstore::VifId;
 namespace {
 // The token of the watch on all vifs; a vif's own is its path.
 constexpr const char* root_token = "backend";
+constexpr const char* switches_token = "switches";
 // Taken at one go, so that a guest that writes without end keeps nothing else from being done.
 constexpr int most_events = 4096;
 constexpr auto kernel_time = std::chrono::milliseconds(500);
+constexpr auto switch_time = std::chrono::milliseconds(300);
 
 // Two daemons would take each other's vifs. A lock goes with its process, however that ends; this
 // file is root's alone to lock. With another store than Xen's the daemon is that store's, and locks
@@ -100,7 +102,8 @@ Result<void> Daemon::open(std::size_t workers, hypervisor::Io::Kind io) {
       !added)
     return added;
   // One watch for all that the toolstack writes; a second one per vif for its frontend's state.
-  return store_.watch(root_, root_token);
+  if (auto watched = store_.watch(root_, root_token); !watched) return watched;
+  return store_.watch(switches_.keys(), switches_token);
 }
 
 Result<void> Daemon::run() {
@@ -112,6 +115,7 @@ Result<void> Daemon::run() {
         "away (/etc/modprobe.d: install xen-netback /bin/false) for this daemon to serve them");
   scan();
   remove_orphans();
+  look_after_switches();
   if (auto ran = loop_->run(); !ran) return ran;
   if (lost_.code != 0) return tl::unexpected(lost_);
   log_statistics();
@@ -123,6 +127,7 @@ Result<void> Daemon::run() {
 void Daemon::store_events() {
   std::set<VifId> touched;
   std::set<VifId> with_policy;
+  bool switches = false;
   bool all = false;
   for (int taken = 0; taken < most_events; ++taken) {
     const auto event = store_.next_event();
@@ -140,6 +145,8 @@ void Daemon::store_events() {
       if (id && (path.ends_with("/vlan") || path.find("/ringback") != std::string::npos))
         with_policy.insert(*id);
       all |= !id;
+    } else if (token == switches_token) {
+      switches = true;
     } else if (const auto id = vif_of(token); id && path.ends_with("/state")) {
       touched.insert(*id);
     }
@@ -149,6 +156,19 @@ void Daemon::store_events() {
   for (const VifId id : with_policy)
     if (const auto found = devices_.find(id); found != devices_.end())
       found->second.follow_policy();
+  if (switches) switches_.follow_policies();
+  look_after_switches();
+}
+
+// A device may not be there yet, or be given back by the kernel some time after its last user has
+// gone; and of one that goes nobody tells.
+void Daemon::look_after_switches() {
+  if (!switches_.wants_look() || std::exchange(looking_after_switches_, true)) return;
+  loop_->after(switch_time, [this] {
+    looking_after_switches_ = false;
+    switches_.look();
+    look_after_switches();
+  });
 }
 
 // The whole tree, or a domain's part of it, was made or removed at once.
@@ -248,9 +268,10 @@ void Daemon::worker_reports() {
         device.found(told->fault);
         break;
       }
-      switches_.replace_tap(told->task);
+      switches_.replace_uplink(told->task);
     }
   }
+  look_after_switches();
 }
 
 void Daemon::log_statistics() const {
@@ -261,8 +282,10 @@ void Daemon::log_statistics() const {
   }
   switches_.for_each_uplink([](const std::string& name, const Uplink& uplink) {
     Vif::Statistics statistics;
-    statistics.tx.add(uplink.tx_counters());
-    statistics.rx.add(uplink.rx_counters());
+    for (const auto& queue : uplink.queues()) {
+      statistics.tx.add(queue->tx_counters());
+      statistics.rx.add(queue->rx_counters());
+    }
     spdlog::info("switch {}: uplink: statistics {}", name, summary(statistics));
   });
 }

@@ -2,6 +2,8 @@
 // something of it changes.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <map>
 #include <memory>
 #include <set>
@@ -38,6 +40,7 @@ class Daemon {
   void worker_reports();
   void scan();
   void remove_orphans();
+  void look_after_switches();
   void look_at(xenstore::VifId id);
   bool is_ours(xenstore::VifId id);
   void log_statistics() const;
@@ -52,10 +55,12 @@ class Daemon {
   hypervisor::Descriptor reports_;
   hypervisor::Descriptor statistics_signal_;
   Vif::Workers workers_;
-  NamedSwitches switches_{workers_, taps_};
+  NamedSwitches switches_{workers_, taps_, store_,
+                          fmt::format("/local/domain/{}/ringback/switch", own_)};
   const Device::Shared shared_{store_, taps_, workers_, switches_};
   std::map<xenstore::VifId, Device> devices_;
   std::set<xenstore::VifId> waiting_;  // a timer looks at them
+  bool looking_after_switches_ = false;  // a timer does
   struct Left {
     hypervisor::EventLoop::Clock::time_point since;  // the kernel has heard of it
     bool told = false;

@@ -108,7 +108,7 @@ bool Vif::owns(const Task* task) const {
 
 Worker& Vif::least_busy() const {
   return **std::ranges::min_element(workers_, {},
-                                    [](const auto& worker) { return worker->queue_count(); });
+                                    [](const auto& worker) { return worker->task_count(); });
 }
 
 Vif::Statistics Vif::statistics() const {

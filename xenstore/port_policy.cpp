@@ -56,12 +56,13 @@ Result<void> add_term(std::string_view term, Vlans& vlans) {
   return {};
 }
 
-Result<StaticMac> parse_static_mac(std::string_view text, net::VlanId usual) {
+Result<StaticMac> parse_static_mac(std::string_view key, std::string_view text,
+                                   net::VlanId usual) {
   std::string_view rest = text;
   const auto mac = parse_mac(cut(rest, "@"));
-  if (!mac) return refuse("ringback/macs", text, "addresses like 00:16:3e:01:02:03 or ...@VLAN");
+  if (!mac) return refuse(key, text, "addresses like 00:16:3e:01:02:03 or ...@VLAN");
   if (rest.empty()) return StaticMac{*mac, usual};
-  const auto vlan = parse_number<net::VlanId>("ringback/macs", rest, 1, highest_vlan);
+  const auto vlan = parse_number<net::VlanId>(key, rest, 1, highest_vlan);
   if (!vlan) return tl::unexpected(vlan.error());
   return StaticMac{*mac, *vlan};
 }
@@ -75,42 +76,45 @@ std::vector<std::string_view> words(std::string_view text) {
 
 }  // namespace
 
-Result<Vlans> parse_vlans(std::string_view text) {
+Result<Vlans> parse_vlans(std::string_view text, std::string_view key) {
   Vlans vlans;
   std::string_view rest = text;
   do {
     if (const auto added = add_term(cut(rest, "/"), vlans); !added)
-      return failure(EINVAL, "vlan = " + quoted(text) + ": " + added.error().what);
+      return failure(EINVAL, std::string(key) + " = " + quoted(text) + ": " + added.error().what);
   } while (!rest.empty());
   return vlans;
 }
 
-Result<PortPolicy> parse_port_policy(const Keys& backend) {
-  Parser parser(backend);
+Result<PortPolicy> parse_port_policy(const Keys& keys, std::string_view prefix,
+                                     std::string_view vlan) {
+  Parser parser(keys);
   PortPolicy policy;
+  const auto named = [&](const char* name) { return std::string(prefix) + name; };
   // The toolstack may write it empty.
-  if (const auto text = parser.text("vlan"); !text.empty()) {
-    const auto vlans = parse_vlans(text);
+  if (const auto text = parser.text(vlan); !text.empty()) {
+    const auto vlans = parse_vlans(text, vlan);
     if (!vlans) return tl::unexpected(vlans.error());
     policy.vlans = *vlans;
   }
-  policy.isolated = parser.flag("ringback/isolated");
+  policy.isolated = parser.flag(named("isolated"));
+  policy.router = parser.flag(named("router"));
   const auto usual = policy.vlans ? policy.vlans->for_untagged.value_or(0) : net::VlanId{0};
-  const auto macs = parser.text("ringback/macs");
+  const auto macs = parser.text(named("macs"));
   for (const auto word : words(macs)) {
-    const auto mac = parse_static_mac(word, usual);
+    const auto mac = parse_static_mac(named("macs"), word, usual);
     if (!mac) return tl::unexpected(mac.error());
     if (policy.vlans && !policy.vlans->members[mac->vlan])
-      return refuse("ringback/macs", word, "in a VLAN of its key `vlan`: ...@VLAN");
+      return refuse(named("macs"), word, "in a VLAN of its key `vlan`: ...@VLAN");
     policy.macs.push_back(*mac);
   }
-  if (parser.has("ringback/storm"))
-    policy.storm = parser.number<std::uint32_t>("ringback/storm", 0, 0, 1'000'000'000);
-  const auto mirror = parser.text("ringback/mirror");
+  if (parser.has(named("storm")))
+    policy.storm = parser.number<std::uint32_t>(named("storm"), 0, 0, 1'000'000'000);
+  const auto mirror = parser.text(named("mirror"));
   if (const auto names = words(mirror); !names.empty()) {
     policy.mirror.emplace();
     if (names.size() > 1 && std::ranges::count(names, "all") > 0)
-      return refuse("ringback/mirror", mirror, "all, or names");
+      return refuse(named("mirror"), mirror, "all, or names");
     if (names != std::vector<std::string_view>{"all"})
       policy.mirror->of.assign(names.begin(), names.end());
   }

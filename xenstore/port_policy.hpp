@@ -8,6 +8,9 @@
 //   ringback/storm       how many flooded frames it may send a second
 //   ringback/mirror      it gets copies of what goes through the others, and nothing else: all, or
 //                        their names (vif1.0 up-xenbr0)
+//   ringback/router      1: multicast routers may be behind it
+//
+// A switch's uplink has the same, by other names (switch_policy.hpp).
 #pragma once
 
 #include <bitset>
@@ -32,7 +35,7 @@ struct Vlans {
   std::optional<net::VlanId> for_untagged;  // none: what comes without a tag is dropped
   friend bool operator==(const Vlans&, const Vlans&) = default;
 };
-Result<Vlans> parse_vlans(std::string_view text);
+Result<Vlans> parse_vlans(std::string_view text, std::string_view key = "vlan");
 
 struct StaticMac {
   Mac mac{};
@@ -46,13 +49,16 @@ struct Mirror {
 };
 
 struct PortPolicy {
-  std::optional<Vlans> vlans;
+  std::optional<Vlans> vlans{};
   bool isolated = false;
-  std::vector<StaticMac> macs;
-  std::optional<std::uint32_t> storm;  // frames a second
-  std::optional<Mirror> mirror;
+  std::vector<StaticMac> macs{};
+  std::optional<std::uint32_t> storm{};  // frames a second
+  std::optional<Mirror> mirror{};
+  bool router = false;
   friend bool operator==(const PortPolicy&, const PortPolicy&) = default;
 };
-Result<PortPolicy> parse_port_policy(const Keys& backend);
+// prefix: what the names start with, but for `vlan` of a vif.
+Result<PortPolicy> parse_port_policy(const Keys& keys, std::string_view prefix = "ringback/",
+                                     std::string_view vlan = "vlan");
 
 }  // namespace ringback::xenstore

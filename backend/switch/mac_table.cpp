@@ -35,7 +35,10 @@ MacTable::MacTable(std::size_t capacity, std::uint64_t seed, std::uint32_t agein
     : buckets_(std::bit_ceil(capacity / ways)),
       seed_(seed),
       ageing_(ageing),
-      table_(std::make_unique<Bucket[]>(buckets_)) {}
+      memory_(buckets_ * sizeof(Bucket)),
+      table_(reinterpret_cast<Bucket*>(memory_.span().data())) {
+  static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+}
 
 MacTable::Bucket& MacTable::bucket_of(net::VlanId vlan, std::uint64_t mac) const {
   // MurmurHash3's finaliser: every bit of the seed and of the address counts in every bit.
@@ -84,7 +87,8 @@ std::optional<PortNumber> MacTable::find(net::VlanId vlan, std::uint64_t mac,
     if ((word & mac_mask) != mac) continue;
     const std::uint64_t use = entry.use.load(std::memory_order_relaxed);
     if (!is_for(vlan, mac, word, use)) continue;
-    if ((word & kept) == 0 && age_of(seen_of(use), now) > ageing_) return std::nullopt;
+    if ((word & kept) == 0 && age_of(seen_of(use), now) > ageing_.load(std::memory_order_relaxed))
+      return std::nullopt;
     return static_cast<PortNumber>(((word & ~kept) >> 48) - 1);
   }
   return std::nullopt;

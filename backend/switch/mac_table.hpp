@@ -20,9 +20,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <optional>
 
+#include "hypervisor/mapped_memory.hpp"
 #include "net/vlan.hpp"
 
 namespace ringback::backend {
@@ -31,10 +31,11 @@ using PortNumber = std::uint16_t;  // 0..0x7ffe
 
 class MacTable {
  public:
-  // capacity: a power of two, at least 8. ageing: how long an address is believed, in the caller's
-  // seconds.
-  // seed: a secret, so that nobody can choose addresses of one bucket.
+  // capacity: a power of two, at least 8; memory is taken as far as it is used. seed: a secret, so
+  // that nobody can choose addresses of one bucket. ageing: see set_ageing.
   explicit MacTable(std::size_t capacity, std::uint64_t seed, std::uint32_t ageing = 300);
+  // How long an address is believed that is not seen again, in the caller's seconds.
+  void set_ageing(std::uint32_t seconds) { ageing_.store(seconds, std::memory_order_relaxed); }
 
   // mac: the six bytes as a number, first byte highest.
   void learn(net::VlanId vlan, std::uint64_t mac, PortNumber port, std::uint32_t now);
@@ -58,8 +59,9 @@ class MacTable {
 
   std::size_t buckets_;
   std::uint64_t seed_;
-  std::uint32_t ageing_;
-  std::unique_ptr<Bucket[]> table_;
+  std::atomic<std::uint32_t> ageing_;
+  hypervisor::MappedMemory memory_;
+  Bucket* const table_;
 };
 
 // The number of a MAC address in a frame.
@@ -70,6 +72,7 @@ inline std::uint64_t mac_at(const std::byte* bytes) {
   std::memcpy(&low, bytes + sizeof high, sizeof low);
   return std::uint64_t{be32toh(high)} << 16 | be16toh(low);
 }
+inline constexpr std::uint64_t broadcast_mac = 0xffffffffffff;
 constexpr bool is_multicast(std::uint64_t mac) {
   return (mac >> 40 & 1) != 0;
 }  // broadcast too

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "xenstore/key_reader.hpp"
+
 namespace ringback::backend {
 
 namespace {
@@ -20,10 +22,6 @@ std::string uplink_name(const std::string& of) {
 
 }  // namespace
 
-NamedSwitches::~NamedSwitches() {
-  for (auto& [name, one] : switches_) end(one);
-}
-
 std::shared_ptr<SoftwareSwitch> NamedSwitches::get(const std::string& name) {
   if (const auto known = switches_.find(name); known != switches_.end())
     return known->second.network;
@@ -31,45 +29,113 @@ std::shared_ptr<SoftwareSwitch> NamedSwitches::get(const std::string& name) {
   made.network = std::make_shared<SoftwareSwitch>(name, [this] {
     for (const auto& worker : workers_) worker->call({});
   });
-  if (const auto added = add_uplink(name, made); added)
-    spdlog::info("switch {}: made, with an uplink", name);
-  else
-    spdlog::warn("switch {}: made without an uplink into the host: {}", name, added.error().what);
+  follow_policy(name, made);
+  spdlog::info("switch {}: made, with{} an uplink", name, made.uplink ? "" : "out");
   return made.network;
 }
 
-Result<void> NamedSwitches::add_uplink(const std::string& name, Switch& to) {
-  auto tap = taps_.open("switch " + name, uplink_name(name), 1);
-  if (!tap) return tl::unexpected(tap.error());
-  // What a guest can't take is done in software on its way to that guest.
-  if (auto set = tap->set_offload({true, true, true, true, true}); !set) return set;
-  auto uplink = std::make_unique<Uplink>(to.network, uplink_name(name), std::move(*tap));
-  Worker& worker =
-      **std::ranges::min_element(workers_, {}, [](const auto& one) { return one->queue_count(); });
-  if (auto served = worker.serve_also(*uplink); !served) return served;
-  uplink->connect();
-  to.uplink = std::move(uplink);
-  to.worker = &worker;
+void NamedSwitches::follow_policy(const std::string& name, Switch& of) {
+  const std::string directory = keys_ + "/" + xenstore::directory_of(name);
+  const auto keys = xenstore::read_directory(store_, directory);
+  if (!keys) return spdlog::error("switch {}: {}", name, keys.error().what);
+  const auto policy = xenstore::parse_switch_policy(*keys);
+  const auto applied = policy ? apply(*policy, name, of) : tl::unexpected(policy.error());
+  const std::string refusal = applied ? "" : applied.error().what;
+  if (refusal == of.refusal) return;
+  of.refusal = refusal;
+  // In a driver domain the directory may be dom0's alone to write.
+  if (refusal.empty()) {
+    [[maybe_unused]] const auto removed = store_.remove(directory + "/error");
+    return;
+  }
+  spdlog::error("switch {}: {} ({})", name, refusal,
+                of.uplink ? "what was in force before stays so" : "it has no uplink");
+  [[maybe_unused]] const auto written = store_.write(directory + "/error", refusal);
+}
+
+void NamedSwitches::follow_policies() {
+  for (auto& [name, one] : switches_) follow_policy(name, one);
+}
+
+// What concerns the switch alone is in force whatever becomes of its uplink.
+Result<void> NamedSwitches::apply(const xenstore::SwitchPolicy& policy, const std::string& name,
+                                  Switch& to) {
+  if (to.uplink && policy == to.policy) return {};
+  to.network->set_policy(policy);
+  std::unique_ptr<Uplink> another;
+  if (!to.uplink || policy.device != to.policy.device) {
+    auto made = policy.device.empty() ? over_tap(name, to) : over_device(policy.device, name, to);
+    if (!made) return tl::unexpected(made.error());
+    another = std::move(*made);
+  }
+  Uplink& uplink = another ? *another : *to.uplink;
+  if (!uplink.set_policy(policy.uplink))
+    spdlog::warn("switch {}: not all of uplink/macs could be kept: it has too many", name);
+  to.policy = policy;
+  if (!another) return {};
+  to.uplink.reset();  // no frame goes both ways
+  if (auto begun = another->begin(workers_); !begun) return begun;
+  to.uplink = std::move(another);
   return {};
 }
 
-void NamedSwitches::end(Switch& of) {
-  if (!of.uplink) return;
-  of.uplink->disconnect();
-  of.worker->serve_no_more(*of.uplink);
-  of.uplink.reset();
+Result<std::unique_ptr<Uplink>> NamedSwitches::over_tap(const std::string& name, const Switch& of) {
+  auto tap = taps_.open("switch " + name, uplink_name(name), 1);
+  if (!tap) return tl::unexpected(tap.error());
+  // What a guest can't take is done in software on its way to that guest.
+  if (auto set = tap->set_offload({true, true, true, true, true}); !set)
+    return tl::unexpected(set.error());
+  return std::make_unique<Uplink>(of.network, uplink_name(name), std::move(*tap));
 }
 
-void NamedSwitches::replace_tap(const Task* uplink) {
-  const auto found = std::ranges::find_if(
-      switches_, [&](const auto& one) { return one.second.uplink.get() == uplink; });
+Result<std::unique_ptr<Uplink>> NamedSwitches::over_device(const std::string& device,
+                                                           const std::string& name,
+                                                           const Switch& of) {
+  using hypervisor::XdpSocket;
+  auto taken = hypervisor::XdpDevice::open(device);
+  if (!taken) return tl::unexpected(taken.error());
+  std::vector<std::unique_ptr<XdpSocket>> sockets;
+  for (std::uint32_t queue = 0; queue < taken->receive_queues(); ++queue) {
+    auto socket = XdpSocket::open(device, queue);
+    if (!socket) return tl::unexpected(socket.error());
+    sockets.push_back(std::move(*socket));
+  }
+  spdlog::info("switch {}: takes {} by AF_XDP, {} queue{}, {}", name, device, sockets.size(),
+               sockets.size() == 1 ? "" : "s",
+               sockets.front()->zero_copy() ? "zero-copy" : "copied");
+  return std::make_unique<Uplink>(of.network, uplink_name(name), std::move(*taken),
+                                  std::move(sockets));
+}
+
+void NamedSwitches::replace_uplink(const Task* queue) {
+  const auto found = std::ranges::find_if(switches_, [&](const auto& one) {
+    return one.second.uplink && one.second.uplink->owns(queue);
+  });
   if (found == switches_.end()) return;
   auto& [name, of] = *found;
-  end(of);
-  const auto added = add_uplink(name, of);
+  of.uplink.reset();
+  follow_policy(name, of);
   spdlog::error("switch {}: the tap of its uplink was deleted; {}", name,
-                added ? "a new one is there, and wants its address or its place in a bridge again"
-                      : added.error().what);
+                of.uplink ? "a new one is there, and wants its address or its place in a bridge again"
+                          : of.refusal);
+}
+
+void NamedSwitches::look() {
+  for (auto& [name, of] : switches_) {
+    if (of.uplink && of.uplink->lost_device()) {
+      spdlog::error("switch {}: {} has gone, and is waited for", name, of.policy.device);
+      of.uplink.reset();
+    }
+    if (of.uplink) continue;
+    follow_policy(name, of);
+    if (of.uplink) spdlog::info("switch {}: has its uplink", name);
+  }
+}
+
+bool NamedSwitches::wants_look() const {
+  return std::ranges::any_of(switches_, [](const auto& one) {
+    return !one.second.uplink || one.second.uplink->has_device();
+  });
 }
 
 void NamedSwitches::drop_empty() {
@@ -79,7 +145,6 @@ void NamedSwitches::drop_empty() {
       ++one;
       continue;
     }
-    end(candidate);
     spdlog::info("switch {}: gone with its last vif", one->first);
     one = switches_.erase(one);
   }

@@ -1,7 +1,5 @@
 #include "backend/switch/passage.hpp"
 
-#include <time.h>
-
 #include <bit>
 
 namespace ringback::backend {
@@ -23,12 +21,8 @@ void for_each(std::uint64_t set, See see) {
 
 }  // namespace
 
-void Passage::look_up(MacTable& macs, Counters& counters) {
-  timespec clock{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &clock);
-  const auto seconds = static_cast<std::uint32_t>(clock.tv_sec);
-  const auto nanoseconds = static_cast<std::uint64_t>(clock.tv_sec) * 1'000'000'000 +
-                           static_cast<std::uint64_t>(clock.tv_nsec);
+void Passage::look_up(MacTable& macs, GroupTable* groups, Moment now, Counters& counters) {
+  const std::uint32_t seconds = now.seconds();
   const Frame* last = nullptr;
   Way way{};
   for (std::size_t i = 0; i < burst_.size(); ++i) {
@@ -38,11 +32,12 @@ void Passage::look_up(MacTable& macs, Counters& counters) {
       continue;
     }
     // Most of a burst is of one flow.
-    if (last == nullptr || !same_flow(frame, *last)) way = way_of(frame, macs, seconds);
+    if (last == nullptr || way.for_group || !same_flow(frame, *last))
+      way = way_of(frame, macs, groups, seconds);
     last = &frame;
     if (way.list == nullptr) {
       counters.drop(way.lost);
-    } else if (way.list == &flooded_ && from_.storm && !from_.storm->allow(nanoseconds)) {
+    } else if (way.list == &flooded_ && from_.storm && !from_.storm->allow(now.nanoseconds)) {
       counters.drop(Drop::storm);
     } else {
       vlans_[i] = way.vlan;
@@ -50,11 +45,16 @@ void Passage::look_up(MacTable& macs, Counters& counters) {
       if (way.tag) tagged_ |= Set{1} << i;
       sizes_[i] = frame.size;
       way.list->frames |= Set{1} << i;
+      if (way.audience) {
+        narrowed_ |= Set{1} << i;
+        audiences_.push_back(*way.audience);
+      }
     }
   }
 }
 
-Passage::Way Passage::way_of(const Frame& frame, MacTable& macs, std::uint32_t now) {
+Passage::Way Passage::way_of(const Frame& frame, MacTable& macs, GroupTable* groups,
+                             std::uint32_t now) {
   if (from_.mirrors()) return {nullptr, 0, Drop::mirror, {}};
   if (net::is_tagged(frame.head) && frame.head.size() < least_tagged)
     return {nullptr, 0, Drop::malformed, {}};
@@ -64,7 +64,11 @@ Passage::Way Passage::way_of(const Frame& frame, MacTable& macs, std::uint32_t n
   const std::uint64_t source = mac_at(frame.head.data() + 6);
   if (!is_multicast(source)) macs.learn(*vlan, source, port_, now);
   const std::uint64_t destination = mac_at(frame.head.data());
-  if (is_multicast(destination)) return {&flooded_, *vlan, {}, tag};
+  if (is_multicast(destination)) {
+    Way way{&flooded_, *vlan, {}, tag};
+    if (groups != nullptr && destination != broadcast_mac) overhear(frame, *groups, now, way);
+    return way;
+  }
   const auto receiver = macs.find(*vlan, destination, now);
   // A mirror may still be known by what it sent before it was one.
   if (!receiver || *receiver >= ports_.places.size() || ports_.places[*receiver].mirrors())
@@ -72,6 +76,25 @@ Passage::Way Passage::way_of(const Frame& frame, MacTable& macs, std::uint32_t n
   // Its receiver is on the side that it came from.
   if (*receiver == port_) return {nullptr, 0, Drop::no_receiver, {}};
   return {&list_for(*receiver), *vlan, {}, tag};
+}
+
+// Whom a multicast frame is for, and what it tells of who wants which (group_table.hpp).
+void Passage::overhear(const Frame& frame, GroupTable& groups, std::uint32_t now, Way& way) const {
+  way.for_group = true;
+  const auto headers = net::parse_headers(frame.head, frame.size);
+  // Behind a second tag it is a network that is not known here.
+  const std::size_t expected = net::ethernet_header_size + (way.tag ? net::vlan_tag_size : 0);
+  if (!headers || headers->network_offset != expected) return;
+  const auto message = net::parse_membership(frame.head, *headers);
+  if (std::holds_alternative<net::Ordinary>(message)) {
+    if (const auto group = net::group_of(frame.head, *headers))
+      way.audience = groups.receivers(way.vlan, *group, now);
+  } else if (const auto* reports = std::get_if<net::Reports>(&message)) {
+    groups.learn(way.vlan, port_, message, now);
+    way.audience = groups.routers(way.vlan, reports->family, now);
+  } else if (from_.has_router()) {
+    groups.learn(way.vlan, port_, message, now);
+  }
 }
 
 Passage::List& Passage::list_for(PortNumber to) {
@@ -88,7 +111,8 @@ void Passage::deliver(std::size_t queue, Copier& copier, Counters& counters) {
   if (flooded_.frames != 0) {
     for (std::size_t to = 0; to < ports_.places.size(); ++to)
       if (to != port_ && !ports_.places[to].mirrors())
-        given |= give(static_cast<PortNumber>(to), flooded_.frames, queue, copier);
+        given |= give(static_cast<PortNumber>(to), flooded_to(static_cast<PortNumber>(to)), queue,
+                      copier);
   }
   count(given, counters);
   for (const PortTable::Mirror& mirror : ports_.mirrors)
@@ -145,16 +169,26 @@ void Passage::shape(const PortTable::Place& to, std::size_t i) {
   tagged_ |= bit;
 }
 
+Passage::Set Passage::flooded_to(PortNumber to) const {
+  Set wanted = flooded_.frames;
+  const PortSet* audience = audiences_.data();
+  for_each(narrowed_, [&](std::size_t i) {
+    if (!(audience++)->contains(to)) wanted &= ~(Set{1} << i);
+  });
+  return wanted;
+}
+
 Passage::Set Passage::seen_by(const PortTable::Mirror& mirror) const {
   Set seen = 0;
   for (std::size_t l = 0; l < list_count_; ++l)
     if (mirror.watched[port_] || mirror.watched[lists_[l].to]) seen |= lists_[l].frames;
   if (mirror.watched[port_]) return seen | flooded_.frames;
-  for_each(flooded_.frames, [&](std::size_t i) {
-    for (std::size_t to = 0; to < ports_.places.size(); ++to)
-      if (to != port_ && mirror.watched[to] && is_member(ports_.places[to], vlans_[i]))
-        seen |= Set{1} << i;
-  });
+  for (std::size_t to = 0; to < ports_.places.size(); ++to) {
+    if (to == port_ || !mirror.watched[to]) continue;
+    for_each(flooded_to(static_cast<PortNumber>(to)), [&](std::size_t i) {
+      if (is_member(ports_.places[to], vlans_[i])) seen |= Set{1} << i;
+    });
+  }
   return seen;
 }
 

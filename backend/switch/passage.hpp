@@ -3,10 +3,13 @@
 #pragma once
 
 #include <array>
+#include <boost/container/static_vector.hpp>
 #include <span>
 
 #include "backend/copier.hpp"
 #include "backend/counters.hpp"
+#include "backend/switch/clock.hpp"
+#include "backend/switch/group_table.hpp"
 #include "backend/switch/port_table.hpp"
 
 namespace ringback::backend {
@@ -17,8 +20,9 @@ class Passage {
   Passage(const PortTable& ports, std::span<Frame> burst, PortNumber port)
       : ports_(ports), from_(ports.places[port]), burst_(burst), port_(port) {}
 
-  // First pass: what each frame's VLAN and destination are.
-  void look_up(MacTable& macs, Counters& counters);
+  // First pass: what each frame's VLAN and destination are. groups: null where multicast frames are
+  // for everybody.
+  void look_up(MacTable& macs, GroupTable* groups, Moment now, Counters& counters);
   // Second pass: each destination gets all of its frames at once.
   void deliver(std::size_t queue, Copier& copier, Counters& counters);
 
@@ -36,13 +40,17 @@ class Passage {
     net::VlanId vlan;
     Drop lost;
     std::optional<net::VlanTag> tag;
+    bool for_group = false;  // the next frame with these addresses may be for another one
+    std::optional<PortSet> audience{};  // of what is flooded; nothing: everybody
   };
 
-  Way way_of(const Frame& frame, MacTable& macs, std::uint32_t now);
+  Way way_of(const Frame& frame, MacTable& macs, GroupTable* groups, std::uint32_t now);
+  void overhear(const Frame& frame, GroupTable& groups, std::uint32_t now, Way& way) const;
   List& list_for(PortNumber to);
   Set give(PortNumber to, Set frames, std::size_t queue, Copier& copier);
   Set admitted(const PortTable::Place& to, Set frames);
   void shape(const PortTable::Place& to, std::size_t i);
+  Set flooded_to(PortNumber to) const;
   Set seen_by(const PortTable::Mirror& mirror) const;
   void count(Set given, Counters& counters) const;
 
@@ -56,6 +64,9 @@ class Passage {
   std::size_t list_count_ = 0;
   std::array<List, burst_size> lists_;
   List flooded_ = {0, 0};
+  // Flooded to their audiences only, which come in the frames' order.
+  Set narrowed_ = 0;
+  boost::container::static_vector<PortSet, burst_size> audiences_;
   Set tagged_ = 0;  // at present: their bytes don't say, for a tag may lie behind a tag
   // Kept from a receiver.
   Set outside_vlan_ = 0;

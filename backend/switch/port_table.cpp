@@ -5,7 +5,9 @@
 namespace ringback::backend {
 
 void PortTable::derive() {
-  plain = std::ranges::all_of(places, [](const Place& place) { return place.policy == nullptr; });
+  plain = std::ranges::none_of(places, [](const Place& place) {
+    return place.policy && (place.policy->vlans || place.policy->isolated);
+  });
   mirrors.clear();
   for (std::size_t to = 0; to < places.size(); ++to) {
     if (!places[to].mirrors()) continue;

@@ -20,6 +20,7 @@ struct PortTable {
     std::shared_ptr<const xenstore::PortPolicy> policy;  // null: none
     std::shared_ptr<StormMeter> storm;                   // null: no limit
     bool mirrors() const { return policy && policy->mirror; }
+    bool has_router() const { return policy && policy->router; }
   };
   // A port that gets copies of what goes through others.
   struct Mirror {
@@ -29,7 +30,7 @@ struct PortTable {
 
   std::vector<Place> places;
   // What follows from the places.
-  bool plain = true;  // none has a policy
+  bool plain = true;  // all get whatever is sent to them, as it came
   std::vector<Mirror> mirrors;
   void derive();
 };

@@ -7,13 +7,23 @@
 
 namespace ringback::backend {
 namespace {
-constexpr std::size_t mac_capacity = 65536;
+
+// Of 100,000 addresses one in some 500 finds its bucket full.
+constexpr std::size_t mac_capacity = 262144;
+
+std::uint64_t secret() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
 }
 
-SoftwareSwitch::SoftwareSwitch(std::string name, Synchronise synchronise)
+}  // namespace
+
+SoftwareSwitch::SoftwareSwitch(std::string name, Synchronise synchronise, Clock clock)
     : name_(std::move(name)),
       synchronise_(std::move(synchronise)),
-      macs_(mac_capacity, std::random_device()()),
+      clock_(clock),
+      macs_(mac_capacity, secret()),
+      groups_(secret()),
       owned_(std::make_unique<PortTable>()),
       ports_(owned_.get()) {}
 
@@ -44,6 +54,7 @@ PortNumber SoftwareSwitch::add(std::string name) {
 void SoftwareSwitch::remove(PortNumber port) {
   change([&](auto& places) { places[port] = {}; });
   macs_.forget(port);
+  groups_.forget(port);
 }
 
 std::size_t SoftwareSwitch::port_count() const {
@@ -52,6 +63,7 @@ std::size_t SoftwareSwitch::port_count() const {
 }
 
 void SoftwareSwitch::connect(PortNumber port, std::vector<Sink*> sinks) {
+  if (!sinks.empty()) groups_.admit(port, clock_().seconds());
   change([&](auto& places) { places[port].sinks = std::move(sinks); });
 }
 
@@ -75,10 +87,21 @@ bool SoftwareSwitch::set_policy(PortNumber port, const xenstore::PortPolicy& pol
   return keep();
 }
 
+void SoftwareSwitch::set_policy(const xenstore::SwitchPolicy& policy) {
+  macs_.set_ageing(policy.ageing);
+  if (policy.snooping == snooping_) return;
+  // What was said while nobody listened is not known.
+  if (policy.snooping)
+    for (std::size_t port = 0; port < owned_->places.size(); ++port)
+      if (owned_->places[port].used) groups_.admit(static_cast<PortNumber>(port), clock_().seconds());
+  snooping_ = policy.snooping;
+}
+
 void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_t queue,
                              Copier& copier, Counters& counters) {
   Passage passage(*ports_.load(std::memory_order_acquire), burst, port);
-  passage.look_up(macs_, counters);
+  passage.look_up(macs_, snooping_.load(std::memory_order_acquire) ? &groups_ : nullptr, clock_(),
+                  counters);
   passage.deliver(queue, copier, counters);
 }
 

@@ -14,7 +14,10 @@
 #include <vector>
 
 #include "backend/port/port.hpp"
+#include "backend/switch/clock.hpp"
+#include "backend/switch/group_table.hpp"
 #include "backend/switch/port_table.hpp"
+#include "xenstore/switch_policy.hpp"
 
 namespace ringback::backend {
 
@@ -23,7 +26,7 @@ class SoftwareSwitch {
   // synchronise: returns when no worker can still hold a port table that was replaced before the
   // call.
   using Synchronise = std::function<void()>;
-  SoftwareSwitch(std::string name, Synchronise synchronise);
+  SoftwareSwitch(std::string name, Synchronise synchronise, Clock clock = coarse_clock);
   ~SoftwareSwitch();
 
   const std::string& name() const { return name_; }
@@ -39,6 +42,8 @@ class SoftwareSwitch {
   // In force when it returns, and no frame waits for it. False: not all its addresses could be
   // kept, as there are too many.
   bool set_policy(PortNumber port, const xenstore::PortPolicy& policy);
+  // The switch's own: snooping and ageing.
+  void set_policy(const xenstore::SwitchPolicy& policy);
 
   // Any worker: forwards a burst that came in by `port` on `queue`.
   void forward(std::span<Frame> burst, PortNumber port, std::size_t queue, Copier& copier,
@@ -51,7 +56,10 @@ class SoftwareSwitch {
 
   const std::string name_;
   const Synchronise synchronise_;
+  const Clock clock_;
   MacTable macs_;
+  GroupTable groups_;
+  std::atomic<bool> snooping_ = true;
   std::unique_ptr<const PortTable> owned_;
   std::atomic<const PortTable*> ports_;
 };

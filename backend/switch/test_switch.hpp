@@ -41,8 +41,9 @@ struct TestSwitch {
   std::unique_ptr<hypervisor::Io> io = std::move(*hypervisor::Io::open());
   Copier copier{*grants, *io};
   int barriers = 0;
+  static inline Moment now = coarse_clock();  // the switch's
   std::shared_ptr<SoftwareSwitch> network =
-      std::make_shared<SoftwareSwitch>("test", [this] { ++barriers; });
+      std::make_shared<SoftwareSwitch>("test", [this] { ++barriers; }, [] { return now; });
   std::vector<std::unique_ptr<Member>> members;
 };
 
