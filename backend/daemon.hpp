@@ -59,7 +59,7 @@ class Daemon {
                           fmt::format("/local/domain/{}/ringback/switch", own_)};
   const Device::Shared shared_{store_, taps_, workers_, switches_};
   std::map<xenstore::VifId, Device> devices_;
-  std::set<xenstore::VifId> waiting_;  // a timer looks at them
+  std::set<xenstore::VifId> waiting_;    // a timer looks at them
   bool looking_after_switches_ = false;  // a timer does
   struct Left {
     hypervisor::EventLoop::Clock::time_point since;  // the kernel has heard of it

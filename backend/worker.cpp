@@ -19,8 +19,8 @@ constexpr unsigned most_idle_rounds = 16;
 // may need that.
 PollWindow::Clock::duration longest_poll() {
   cpu_set_t processors;
-  const bool several = sched_getaffinity(0, sizeof processors, &processors) != 0 ||
-                       CPU_COUNT(&processors) > 1;
+  const bool several =
+      sched_getaffinity(0, sizeof processors, &processors) != 0 || CPU_COUNT(&processors) > 1;
   return std::chrono::microseconds(several ? 50 : 0);
 }
 

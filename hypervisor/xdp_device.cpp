@@ -48,13 +48,13 @@ Result<XdpDevice> XdpDevice::open(const std::string& name) {
   packet_mreq all{};
   all.mr_ifindex = static_cast<int>(index);
   all.mr_type = PACKET_MR_PROMISC;
-  if (!listener || setsockopt(listener.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all,
-                              sizeof all) != 0)
+  if (!listener ||
+      setsockopt(listener.get(), SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) != 0)
     return system_failure(fmt::format("{} can't be made to hear all addresses", name));
   if (!leaves_tags(listener.get(), name))
-    return failure(EOPNOTSUPP,
-                   fmt::format("{} takes VLAN tags out of frames: ethtool -K {} rxvlan off", name,
-                               name));
+    return failure(
+        EOPNOTSUPP,
+        fmt::format("{} takes VLAN tags out of frames: ethtool -K {} rxvlan off", name, name));
   XdpDevice device(name, index, std::move(listener));
   device.receive_queues_ = count_queues(name, "rx-");
   device.send_queues_ = count_queues(name, "tx-");

@@ -1,6 +1,6 @@
-// A network device that is taken by AF_XDP (xdp_socket.hpp). As long as this lives it hears frames for
-// all addresses, as its guests have their own; and it leaves VLAN tags in the frames (rx-vlan-offload
-// is off, and stays so).
+// A network device that is taken by AF_XDP (xdp_socket.hpp). As long as this lives it hears frames
+// for all addresses, as its guests have their own; and it leaves VLAN tags in the frames
+// (rx-vlan-offload is off, and stays so).
 #pragma once
 
 #include <cstdint>

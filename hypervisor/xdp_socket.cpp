@@ -30,8 +30,7 @@ XdpSocket::~XdpSocket() {
   if (umem_ != nullptr) xsk_umem__delete(umem_);
 }
 
-Result<std::unique_ptr<XdpSocket>> XdpSocket::open(const std::string& device,
-                                                   std::uint32_t queue) {
+Result<std::unique_ptr<XdpSocket>> XdpSocket::open(const std::string& device, std::uint32_t queue) {
   std::unique_ptr<XdpSocket> made(new XdpSocket);
   if (auto bound = made->bind(device, queue); !bound) return tl::unexpected(bound.error());
   return made;
@@ -94,8 +93,7 @@ void XdpSocket::release() {
   const auto count = static_cast<std::uint32_t>(held_.size());
   // There is room: the ring holds all chunks of this direction.
   if (count == 0 || xsk_ring_prod__reserve(&fill_, count, &index) != count) return;
-  for (std::uint32_t i = 0; i < count; ++i)
-    *xsk_ring_prod__fill_addr(&fill_, index + i) = held_[i];
+  for (std::uint32_t i = 0; i < count; ++i) *xsk_ring_prod__fill_addr(&fill_, index + i) = held_[i];
   xsk_ring_prod__submit(&fill_, count);
   held_.clear();
   // The flag is looked at after the kernel can see the chunks.

@@ -1,7 +1,7 @@
 // One queue of a network device, past the kernel's network stack (AF_XDP, by libxdp): frames lie in
-// memory of ours that the kernel, or with zero-copy the device itself, fills and empties. What comes
-// in on that queue comes here, and the host no longer sees it; when the socket closes the host does
-// again.
+// memory of ours that the kernel, or with zero-copy the device itself, fills and empties. What
+// comes in on that queue comes here, and the host no longer sees it; when the socket closes the
+// host does again.
 //
 //   memory: chunks of one page each
 //   | free for us: headroom | a frame, at most max_size bytes |

@@ -56,8 +56,7 @@ Result<void> add_term(std::string_view term, Vlans& vlans) {
   return {};
 }
 
-Result<StaticMac> parse_static_mac(std::string_view key, std::string_view text,
-                                   net::VlanId usual) {
+Result<StaticMac> parse_static_mac(std::string_view key, std::string_view text, net::VlanId usual) {
   std::string_view rest = text;
   const auto mac = parse_mac(cut(rest, "@"));
   if (!mac) return refuse(key, text, "addresses like 00:16:3e:01:02:03 or ...@VLAN");

@@ -128,7 +128,8 @@ Result<void> Store::make_readiness() {
   lifeline_ = connect_lifeline();
   epoll_event events = {.events = EPOLLIN, .data = {}};
   epoll_event end = {.events = EPOLLRDHUP, .data = {}};
-  if (!readiness_ || epoll_ctl(readiness_.get(), EPOLL_CTL_ADD, xs_fileno(watches_), &events) != 0 ||
+  if (!readiness_ ||
+      epoll_ctl(readiness_.get(), EPOLL_CTL_ADD, xs_fileno(watches_), &events) != 0 ||
       (lifeline_ && epoll_ctl(readiness_.get(), EPOLL_CTL_ADD, lifeline_.get(), &end) != 0)) {
     return system_failure("xenstore: waiting for events");
   }

@@ -81,8 +81,8 @@ class Store {
   Result<void> make_readiness();
 
   xs_handle* requests_;
-  // A connection of its own: libxenstore has a thread read one with watches, and then each answer to
-  // a request comes from there and costs two changes of threads.
+  // A connection of its own: libxenstore has a thread read one with watches, and then each answer
+  // to a request comes from there and costs two changes of threads.
   xs_handle* watches_;
   // libxenstore does not say when its connection breaks: its descriptor stays silent. A third
   // connection that is never used does; readiness_ is an epoll of both.

@@ -1,5 +1,5 @@
-// What holds for a whole switch and for its uplink, as keys below the daemon's own domain. Pure: text
-// in, values or an Error out.
+// What holds for a whole switch and for its uplink, as keys below the daemon's own domain. Pure:
+// text in, values or an Error out.
 //
 //   /local/domain/<own>/ringback/switch/<directory_of(name)>/
 //     snooping         0: multicast frames go to everybody, whoever has asked for them

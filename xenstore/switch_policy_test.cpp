@@ -4,7 +4,8 @@
 
 using namespace ringback::xenstore;
 
-TEST_CASE("a switch without keys snoops, ages after five minutes and takes its uplink for a router") {
+TEST_CASE(
+    "a switch without keys snoops, ages after five minutes and takes its uplink for a router") {
   const auto policy = parse_switch_policy({}).value();
   CHECK(policy.snooping);
   CHECK(policy.ageing == 300);

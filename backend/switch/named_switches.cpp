@@ -116,8 +116,9 @@ void NamedSwitches::replace_uplink(const Task* queue) {
   of.uplink.reset();
   follow_policy(name, of);
   spdlog::error("switch {}: the tap of its uplink was deleted; {}", name,
-                of.uplink ? "a new one is there, and wants its address or its place in a bridge again"
-                          : of.refusal);
+                of.uplink
+                    ? "a new one is there, and wants its address or its place in a bridge again"
+                    : of.refusal);
 }
 
 void NamedSwitches::look() {

@@ -93,7 +93,8 @@ void SoftwareSwitch::set_policy(const xenstore::SwitchPolicy& policy) {
   // What was said while nobody listened is not known.
   if (policy.snooping)
     for (std::size_t port = 0; port < owned_->places.size(); ++port)
-      if (owned_->places[port].used) groups_.admit(static_cast<PortNumber>(port), clock_().seconds());
+      if (owned_->places[port].used)
+        groups_.admit(static_cast<PortNumber>(port), clock_().seconds());
   snooping_ = policy.snooping;
 }
 

@@ -98,7 +98,8 @@ using Reached = std::array<bool, 3>;
 
 }  // namespace
 
-TEST_CASE("once a querier has been answered a group's frames reach its members and the router only") {
+TEST_CASE(
+    "once a querier has been answered a group's frames reach its members and the router only") {
   World world;
   CHECK(world.send(3, stream(3)) == Reached{true, true, false});
   world.settle();
@@ -120,8 +121,8 @@ TEST_CASE("frames of one burst for different groups go different ways") {
   // By their MAC addresses these two are the same group.
   const std::uint32_t twin = 0xef810203;
   world.send(3, igmp(report, 3, twin, twin));
-  const auto reached =
-      world.send_all(1, {stream(1), stream(1, twin), stream(1, 0xef020203), test_frame(0xff, 1, 90)});
+  const auto reached = world.send_all(
+      1, {stream(1), stream(1, twin), stream(1, 0xef020203), test_frame(0xff, 1, 90)});
   CHECK(reached == std::vector{Reached{false, true, false}, Reached{false, false, true},
                                Reached{false, false, true}, Reached{false, true, true}});
 }

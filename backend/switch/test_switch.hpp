@@ -42,8 +42,8 @@ struct TestSwitch {
   Copier copier{*grants, *io};
   int barriers = 0;
   static inline Moment now = coarse_clock();  // the switch's
-  std::shared_ptr<SoftwareSwitch> network =
-      std::make_shared<SoftwareSwitch>("test", [this] { ++barriers; }, [] { return now; });
+  std::shared_ptr<SoftwareSwitch> network = std::make_shared<SoftwareSwitch>(
+      "test", [this] { ++barriers; }, [] { return now; });
   std::vector<std::unique_ptr<Member>> members;
 };
 

@@ -111,8 +111,8 @@ Uplink::Uplink(std::shared_ptr<SoftwareSwitch> to, std::string name, hypervisor:
     queues_.push_back(std::make_unique<TapUplinkQueue>(port_, i, tap_->queue(i)));
 }
 
-Uplink::Uplink(std::shared_ptr<SoftwareSwitch> to, std::string name,
-               hypervisor::XdpDevice device, std::vector<std::unique_ptr<XdpSocket>> sockets)
+Uplink::Uplink(std::shared_ptr<SoftwareSwitch> to, std::string name, hypervisor::XdpDevice device,
+               std::vector<std::unique_ptr<XdpSocket>> sockets)
     : device_(std::move(device)), port_(std::move(to), std::move(name)) {
   for (std::size_t i = 0; i < sockets.size(); ++i)
     queues_.push_back(std::make_unique<XdpUplinkQueue>(port_, i, std::move(sockets[i])));

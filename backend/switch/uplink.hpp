@@ -1,6 +1,6 @@
-// A switch's place in the host, one of its ports: a tap, for the host to give an address or put into
-// a bridge, or a network device itself (AF_XDP). It has one queue or more, each served by one worker;
-// any worker delivers to them.
+// A switch's place in the host, one of its ports: a tap, for the host to give an address or put
+// into a bridge, or a network device itself (AF_XDP). It has one queue or more, each served by one
+// worker; any worker delivers to them.
 #pragma once
 
 #include <memory>

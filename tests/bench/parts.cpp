@@ -1,5 +1,5 @@
-// What the parts of the data path cost, one by one. To be run in domain 0 of the embedded hypervisor
-// (in_domains.sh), for the grant copies.
+// What the parts of the data path cost, one by one. To be run in domain 0 of the embedded
+// hypervisor (in_domains.sh), for the grant copies.
 #include <benchmark/benchmark.h>
 
 #include <numeric>
@@ -31,7 +31,8 @@ void ring_round_trip(benchmark::State& state) {
   std::array<ring::TxRequest, 64> requests;
   for (auto _ : state) {
     for (ring::Index i = 0; i < burst; ++i)
-      front.put({.gref = i, .offset = 0, .flags = 0, .id = static_cast<std::uint16_t>(i), .size = 60});
+      front.put(
+          {.gref = i, .offset = 0, .flags = 0, .id = static_cast<std::uint16_t>(i), .size = 60});
     benchmark::DoNotOptimize(front.publish());
     const ring::Index ready = back.unconsumed().value_or(0);
     back.requests({requests.data(), ready});
@@ -64,7 +65,8 @@ BENCHMARK(chain)->Arg(1)->Arg(17);
 // Where a frame's bytes go in the buffers that a guest has posted.
 void plan(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
-  const net::Offload offload{.gso = size > 4096 ? net::Gso::tcpv4 : net::Gso::none, .gso_size = 1448};
+  const net::Offload offload{.gso = size > 4096 ? net::Gso::tcpv4 : net::Gso::none,
+                             .gso_size = 1448};
   std::array<ring::RxRequest, ring::max_rx_slots> requests{};
   const ring::Index slots = ring::rx_slots(size, offload);
   for (auto _ : state) {
@@ -88,8 +90,8 @@ void look_up(benchmark::State& state) {
     known += table.find(0, macs[next], 1).has_value();
     if (++next == count) next = 0;
   }
-  state.counters["known"] =
-      static_cast<double>(known) / static_cast<double>(std::max<std::int64_t>(state.iterations(), 1));
+  state.counters["known"] = static_cast<double>(known) /
+                            static_cast<double>(std::max<std::int64_t>(state.iterations(), 1));
 }
 BENCHMARK(look_up)->RangeMultiplier(10)->Range(10, 100000);
 

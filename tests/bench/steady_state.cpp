@@ -1,7 +1,8 @@
 // A worker with two guests on a switch, one of whom sends all the time: how many system calls it
 // makes, and how often it allocates, while it is never without work. The scheduler may take the
-// sender away for a while, and then the worker sleeps, which is right; so what counts is the quietest
-// of many windows. To be run as root in domain 0 of the embedded hypervisor (in_domains.sh).
+// sender away for a while, and then the worker sleeps, which is right; so what counts is the
+// quietest of many windows. To be run as root in domain 0 of the embedded hypervisor
+// (in_domains.sh).
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -28,7 +29,8 @@ std::atomic<std::uint64_t> allocations = 0;
 
 void* allocate(std::size_t size, std::size_t alignment) {
   if (is_the_worker) ++allocations;
-  void* const memory = std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  void* const memory =
+      std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -171,8 +173,7 @@ int run() {
       received += to.guest.receive();
     }
     if (received < window) break;
-    const std::uint64_t asked =
-        calls.count() - calls_before + allocations - allocations_before;
+    const std::uint64_t asked = calls.count() - calls_before + allocations - allocations_before;
     fewest = std::min(fewest, asked);
     if (asked > 0) continue;
     fmt::print("no system call and no allocation while {} frames passed\n", window);
