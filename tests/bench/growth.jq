@@ -1,7 +1,6 @@
 # The samples of growth as tables: medians, with the lowest and the highest.
 
-def median: sort | if length == 0 then null elif length % 2 == 1 then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
-def digits(n): if . == null then "-" elif . >= 100 then (. * 10 | round / 10 | tostring) else (. * pow(10; n) | round / pow(10; n) | tostring) end;
+include "figures";
 def range: if length == 0 then "-" else "\(median | digits(2)) (\(min | digits(2))-\(max | digits(2)))" end;
 def mpps: map(.received.frames_per_second / 1e6);
 def cost: map(select(.in_all.received > 0) | .worker_ns / .in_all.received);

@@ -1,7 +1,7 @@
 # The samples of compare as figures and goals: medians with the lowest and the highest, and ratios of neighbours, which had the
 # same machine. $samples, $peers (title by name), $machine, $one_core (Google Benchmark's JSON).
 
-def median: sort | if length == 0 then null elif length % 2 == 1 then .[length / 2 | floor] else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+include "figures";
 def spread: if length == 0 then null else {median: median, lowest: min, highest: max, count: length} end;
 def pps: .received.frames_per_second;
 def bps: .received.bits_per_second;

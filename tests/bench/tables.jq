@@ -1,5 +1,5 @@
 # What results.jq came to, as Markdown.
-def digits(n): if . == null then "-" elif . >= 100 then (. * 10 | round / 10 | tostring) else (. * pow(10; n) | round / pow(10; n) | tostring) end;
+include "figures";
 def range(scale): if . == null then "-" else "\(.median / scale | digits(2)) (\(.lowest / scale | digits(2))-\(.highest / scale | digits(2)))" end;
 # In one cell or line; what was said last says most.
 def line: gsub("[\n|]+"; " ") | if length > 400 then "... " + .[-400:] else . end;
