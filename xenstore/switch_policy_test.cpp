@@ -37,15 +37,16 @@ TEST_CASE("an uplink has a vif's policy by names of its own") {
 }
 
 TEST_CASE("a switch's key that is none is refused by its own name") {
-  for (const auto& [key, value] : Keys{{"snooping", "2"},
-                                       {"ageing", "0"},
-                                       {"uplink/vlan", "4095"},
-                                       {"uplink/storm", "many"},
-                                       {"uplink/macs", "nobody"},
-                                       {"uplink/mirror", "all vif1.0"},
-                                       {"uplink/router", "yes"}}) {
+  for (const auto& each : Keys{{"snooping", "2"},
+                               {"ageing", "0"},
+                               {"uplink/vlan", "4095"},
+                               {"uplink/storm", "many"},
+                               {"uplink/macs", "nobody"},
+                               {"uplink/mirror", "all vif1.0"},
+                               {"uplink/router", "yes"}}) {
+    const std::string& key = each.first;
     CAPTURE(key);
-    const auto policy = parse_switch_policy({{key, value}});
+    const auto policy = parse_switch_policy({each});
     REQUIRE_FALSE(policy);
     CHECK(policy.error().what.find(key + " = ") == 0);
     CHECK(policy.error().what.find("should be") != std::string::npos);

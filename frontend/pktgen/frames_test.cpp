@@ -57,7 +57,7 @@ TEST_CASE("A frame of any size comes back with its stamp and its payload however
 TEST_CASE("A frame written page by page is the one written at once") {
   const Stamp stamp{1, 2, 3};
   const auto head = make_head(from, to, 1, longest_frame);
-  std::vector<std::byte> pages(17 * 4096);
+  std::vector<std::byte> pages(std::size_t{17} * 4096);
   write_head(pages.data(), head, stamp);
   for (std::size_t at = 0; at < longest_frame; at += 4096)
     write_payload(pages.data() + at, at, std::min<std::size_t>(4096, longest_frame - at), head,

@@ -54,8 +54,7 @@ Result<void> Pktgen::open_vifs() {
   auto devices = options_.senders;
   devices.insert(devices.end(), options_.sinks.begin(), options_.sinks.end());
   std::ranges::sort(devices);
-  const auto rest = std::ranges::unique(devices);
-  devices.erase(rest.begin(), rest.end());
+  devices.erase(std::unique(devices.begin(), devices.end()), devices.end());
   for (const auto device : devices) {
     auto vif =
         PktgenVif::open(loop_, *channels_, *sharer_,

@@ -29,7 +29,7 @@ void ring_round_trip(benchmark::State& state) {
   auto front = ring::TxFrontRing::initialise(page);
   auto back = *ring::TxBackRing::attach(page);
   std::array<ring::TxRequest, 64> requests;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     for (ring::Index i = 0; i < burst; ++i)
       front.put(
           {.gref = i, .offset = 0, .flags = 0, .id = static_cast<std::uint16_t>(i), .size = 60});
@@ -54,7 +54,7 @@ void chain(benchmark::State& state) {
     requests[i].size = static_cast<std::uint16_t>(i == 0 ? 1000 * slots : 1000);
   }
   ring::TxChain read;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     ring::read_tx_chain(requests, read);
     benchmark::DoNotOptimize(read);
   }
@@ -69,7 +69,7 @@ void plan(benchmark::State& state) {
                              .gso_size = 1448};
   std::array<ring::RxRequest, ring::max_rx_slots> requests{};
   const ring::Index slots = ring::rx_slots(size, offload);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const auto planned = ring::plan_rx(size, offload, {requests.data(), slots});
     benchmark::DoNotOptimize(&planned);
   }
@@ -86,7 +86,7 @@ void look_up(benchmark::State& state) {
   std::ranges::shuffle(macs, std::minstd_rand(1));
   std::size_t next = 0;
   std::size_t known = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     known += table.find(0, macs[next], 1).has_value();
     if (++next == count) next = 0;
   }
@@ -105,7 +105,7 @@ void copy(benchmark::State& state) {
   for (std::size_t i = 0; i < batch.size(); ++i)
     hypervisor::set_copy(batch[i], hypervisor::GrantEnd{1, from.tx_pages.refs()[i], 0},
                          hypervisor::GrantEnd{2, to.rx_pages.refs()[i], 0}, size);
-  for (auto _ : state) must(grants->copy(batch));
+  while (state.KeepRunning()) must(grants->copy(batch));
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(batch.size()));
   count_bytes(state, batch.size() * size);
 }
@@ -113,7 +113,7 @@ BENCHMARK(copy)->Arg(60)->Arg(1514)->Arg(4096);
 
 void checksum(benchmark::State& state) {
   const std::vector<std::byte> bytes(static_cast<std::size_t>(state.range(0)), std::byte{7});
-  for (auto _ : state) benchmark::DoNotOptimize(net::sum(bytes));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(net::sum(bytes));
   count_bytes(state, bytes.size());
 }
 BENCHMARK(checksum)->Arg(60)->Arg(1514)->Arg(65535);
@@ -127,7 +127,7 @@ void headers(benchmark::State& state) {
   frame[17] = std::byte{0xdc};
   frame[23] = std::byte{6};
   frame[46] = std::byte{0x50};
-  for (auto _ : state) benchmark::DoNotOptimize(net::parse_headers(frame, frame.size()));
+  while (state.KeepRunning()) benchmark::DoNotOptimize(net::parse_headers(frame, frame.size()));
 }
 BENCHMARK(headers);
 
