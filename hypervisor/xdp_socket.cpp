@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <utility>
 
 namespace ringback::hypervisor {
 namespace {
@@ -14,6 +15,13 @@ namespace {
 constexpr std::uint32_t ring_size = 2048;  // of each ring, and chunks of each direction
 // In copy mode one call sends so many (the kernel's TX_BATCH_SIZE).
 constexpr std::uint32_t kernel_batch = 32;
+
+// As xsk_ring_prod__submit(), and whether the kernel then wants a call: its flag is read after it
+// can see what is published. (An exchange is a barrier that ThreadSanitizer knows.)
+bool publish(xsk_ring_prod& ring, std::uint32_t count) {
+  std::atomic_ref(*ring.producer).fetch_add(count, std::memory_order_seq_cst);
+  return (std::atomic_ref(*ring.flags).load(std::memory_order_seq_cst) & XDP_RING_NEED_WAKEUP) != 0;
+}
 
 // These would write to standard error themselves.
 void silence() {
@@ -94,12 +102,8 @@ void XdpSocket::release() {
   // There is room: the ring holds all chunks of this direction.
   if (count == 0 || xsk_ring_prod__reserve(&fill_, count, &index) != count) return;
   for (std::uint32_t i = 0; i < count; ++i) *xsk_ring_prod__fill_addr(&fill_, index + i) = held_[i];
-  xsk_ring_prod__submit(&fill_, count);
   held_.clear();
-  // The flag is looked at after the kernel can see the chunks.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (xsk_ring_prod__needs_wakeup(&fill_) != 0)
-    ::recvfrom(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
+  if (publish(fill_, count)) ::recvfrom(fd(), nullptr, 0, MSG_DONTWAIT, nullptr, nullptr);
 }
 
 std::uint64_t XdpSocket::place_of(const std::byte* bytes) const {
@@ -152,11 +156,8 @@ bool XdpSocket::is_up() {
 }
 
 void XdpSocket::send() {
-  if (put_ > 0) xsk_ring_prod__submit(&to_send_, put_);
-  put_ = 0;
+  publish(to_send_, std::exchange(put_, 0));
   take_back_sent();
-  // The flag is looked at after the kernel can see the frames.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
   // A call sends a batch at most, what was left by an earlier send() first.
   for (std::uint32_t calls = 0; calls <= ring_size / kernel_batch; ++calls) {
     if (free_.size() == ring_size || xsk_ring_prod__needs_wakeup(&to_send_) == 0) return;
