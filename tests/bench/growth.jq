@@ -13,9 +13,9 @@ def rates($what; $title):
 rates("vifs"; "vifs, all busy, half of them senders"),
 rates("queues"; "queues of each of two vifs"),
 rates("addresses"; "MAC addresses behind two vifs, all in use"),
-"| load, % of saturation | latency in us: median | 99 % | 99.9 % |", "|---|---|---|---|",
+"| load, frames one by one, % of saturation | latency in us: median | 99 % | 99.9 % |", "|---|---|---|---|",
 (of("load")[] | "| \(.[0].number) | \(map(.latency_ns."50" / 1000) | range) | \(map(.latency_ns."99" / 1000) | range) | \(map(.latency_ns."99.9" / 1000) | range) |"), "",
 "| 512 idle vifs | |", "|---|---|",
-"| the daemon's workers while all are idle, % of a CPU | \([.[] | select(.what == "idle") | .share * 100] | range) |",
+"| the daemon's workers while all are idle, % of a CPU | \([.[] | select(.what == "idle") | .share * 100 | . * 1000 | round / 1000] | .[0]) |",
 "| two busy vifs beside them, Mpps | \([.[] | select(.what == "busy_beside")] | mpps | range) |",
 "| two busy vifs alone, Mpps | \([.[] | select(.what == "busy_alone")] | mpps | range) |"
