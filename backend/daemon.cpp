@@ -27,7 +27,8 @@ constexpr const char* switches_token = "switches";
 // Taken at one go, so that a guest that writes without end keeps nothing else from being done.
 constexpr int most_events = 4096;
 constexpr auto kernel_time = std::chrono::milliseconds(500);
-constexpr auto switch_time = std::chrono::milliseconds(300);
+constexpr EventLoop::Clock::duration switch_time = std::chrono::milliseconds(300);
+constexpr EventLoop::Clock::duration longest_switch_wait = std::chrono::seconds(10);
 
 // Two daemons would take each other's vifs. A lock goes with its process, however that ends; this
 // file is root's alone to lock. With another store than Xen's the daemon is that store's, and locks
@@ -67,7 +68,8 @@ Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store stor
       store_(std::move(store)),
       taps_(std::move(links), xenstore::Store::folder()),
       own_(own),
-      root_(fmt::format("/local/domain/{}/backend/vif", own)) {}
+      root_(fmt::format("/local/domain/{}/backend/vif", own)),
+      switch_wait_(switch_time) {}
 
 Daemon::~Daemon() {
   devices_.clear();  // vifs leave their workers before these end
@@ -164,9 +166,10 @@ void Daemon::store_events() {
 // gone; and of one that goes nobody tells.
 void Daemon::look_after_switches() {
   if (!switches_.wants_look() || std::exchange(looking_after_switches_, true)) return;
-  loop_->after(switch_time, [this] {
+  loop_->after(switch_wait_, [this] {
     looking_after_switches_ = false;
-    switches_.look();
+    // To try to take a device costs memory and time: ever less often, where it is in vain.
+    switch_wait_ = switches_.look() ? switch_time : std::min(2 * switch_wait_, longest_switch_wait);
     look_after_switches();
   });
 }

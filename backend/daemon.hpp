@@ -60,7 +60,8 @@ class Daemon {
   const Device::Shared shared_{store_, taps_, workers_, switches_};
   std::map<xenstore::VifId, Device> devices_;
   std::set<xenstore::VifId> waiting_;    // a timer looks at them
-  bool looking_after_switches_ = false;  // a timer does
+  bool looking_after_switches_ = false;  // a timer does, after:
+  hypervisor::EventLoop::Clock::duration switch_wait_;
   struct Left {
     hypervisor::EventLoop::Clock::time_point since;  // the kernel has heard of it
     bool told = false;

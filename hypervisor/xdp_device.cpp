@@ -8,7 +8,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <filesystem>
 
 namespace ringback::hypervisor {
@@ -58,6 +57,10 @@ Result<XdpDevice> XdpDevice::open(const std::string& name) {
   XdpDevice device(name, index, std::move(listener));
   device.receive_queues_ = count_queues(name, "rx-");
   device.send_queues_ = count_queues(name, "tx-");
+  if (device.receive_queues_ == 0)
+    return failure(ENOENT, fmt::format("the queues of {} are not to be seen in /sys/class/net (is "
+                                       "/sys of another network namespace?)",
+                                       name));
   return device;
 }
 

@@ -36,10 +36,9 @@ std::shared_ptr<SoftwareSwitch> NamedSwitches::get(const std::string& name) {
 
 void NamedSwitches::follow_policy(const std::string& name, Switch& of) {
   const std::string directory = keys_ + "/" + xenstore::directory_of(name);
-  const auto keys = xenstore::read_directory(store_, directory);
-  if (!keys) return spdlog::error("switch {}: {}", name, keys.error().what);
-  const auto policy = xenstore::parse_switch_policy(*keys);
-  const auto applied = policy ? apply(*policy, name, of) : tl::unexpected(policy.error());
+  const auto applied = xenstore::read_directory(store_, directory)
+                           .and_then(xenstore::parse_switch_policy)
+                           .and_then([&](const auto& policy) { return apply(policy, name, of); });
   const std::string refusal = applied ? "" : applied.error().what;
   if (refusal == of.refusal) return;
   of.refusal = refusal;
@@ -121,7 +120,8 @@ void NamedSwitches::replace_uplink(const Task* queue) {
                     : of.refusal);
 }
 
-void NamedSwitches::look() {
+bool NamedSwitches::look() {
+  bool all = true;
   for (auto& [name, of] : switches_) {
     if (of.uplink && of.uplink->lost_device()) {
       spdlog::error("switch {}: {} has gone, and is waited for", name, of.policy.device);
@@ -129,8 +129,12 @@ void NamedSwitches::look() {
     }
     if (of.uplink) continue;
     follow_policy(name, of);
-    if (of.uplink) spdlog::info("switch {}: has its uplink", name);
+    if (of.uplink)
+      spdlog::info("switch {}: has its uplink", name);
+    else
+      all = false;
   }
+  return all;
 }
 
 bool NamedSwitches::wants_look() const {

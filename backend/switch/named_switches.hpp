@@ -40,8 +40,8 @@ class NamedSwitches {
   // Somebody deleted the tap of this queue's uplink, if it is one's: it gets another.
   void replace_uplink(const Task* queue);
   // Tries again to get the uplinks that are missing, and sees which devices have gone; to be called
-  // now and then while it wants a look.
-  void look();
+  // now and then while it wants a look. False: some are missing still.
+  bool look();
   bool wants_look() const;
 
   // What went between each switch and the host.
