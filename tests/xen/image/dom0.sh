@@ -65,15 +65,36 @@ until_true() {
   shift
   until "$@"; do
     ((SECONDS < end)) || return 1
-    usleep 100000
+    rest 0.1
   done
 }
 
-# No `grep -q` behind a pipe: it leaves early, and what writes to it fails.
-length() { if [[ -e $1 ]]; then wc -c <"$1"; else echo 0; fi; }
-said_since() { tail -c "+$(($2 + 1))" "$1" 2>/dev/null | grep "$3" >/dev/null; } # FILE OFFSET WORDS
-mark_console() { length "/var/log/xen/console/guest-$1.log" >"/run/$1.from"; } # `says` looks at what comes from here on
-says() { until_true "$3" said_since "/var/log/xen/console/guest-$1.log" "$(cat "/run/$1.from")" "$2"; }
+# What is done over and over is done by Bash itself: a process more costs an emulated dom0 tens of milliseconds.
+[[ -p /tmp/never ]] || mkfifo /tmp/never
+rest() { read -rt "$1" <>/tmp/never || true; }
+said_since() { # FILE LINES PATTERN: behind so many lines
+  local lines text
+  mapfile -s "$2" lines 2>/dev/null <"$1" || return
+  printf -v text '%s' "${lines[@]}"
+  # shellcheck disable=SC2053 # a pattern
+  [[ $text == *$3* ]]
+}
+length() { # FILE: sets `from`, in whole lines
+  local lines=()
+  [[ ! -e $1 ]] || mapfile lines <"$1"
+  from=${#lines[@]}
+  [[ $from == 0 || ${lines[-1]} == *$'\n' ]] || from=$((from - 1))
+}
+mark_console() { # `says` looks at what comes from here on
+  local from
+  length "/var/log/xen/console/guest-$1.log"
+  echo "$from" >"/run/$1.from"
+}
+says() {
+  local from
+  read -r from <"/run/$1.from"
+  until_true "$3" said_since "/var/log/xen/console/guest-$1.log" "$from" "$2"
+}
 # Until the line that says how it ended, not until the connection ends: socat in the guest now and then misses that.
 in_guest() {
   local address=$1 line=''
@@ -111,7 +132,8 @@ start_stream() {
     tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
   stream_jobs[$name]=$!
   at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=64k count=1 2>/dev/null
-    while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; sleep 0.5; done | tee >(sha256sum >/tmp/from-$name) |
+    [ -p /tmp/never ] || mkfifo /tmp/never 2>/dev/null
+    while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; read -rt 0.5 <>/tmp/never || true; done | tee >(sha256sum >/tmp/from-$name) |
       socat -u -b 262144 - TCP:$2:$port,retry=100,interval=0.1" &
   stream_jobs[$name]+=" $!"
 }
@@ -120,9 +142,10 @@ stream_goes_on() {
       read -r pid </tmp/pid-$1-$2
       while read -r name bytes; do [[ \$name != wchar: ]] || break; done </proc/\$pid/io
     }
+    [ -p /tmp/never ] || mkfifo /tmp/never 2>/dev/null
     look
     for ((end = bytes + 65536, i = 0; bytes < end && i < 300; ++i)); do
-      sleep 0.2
+      read -rt 0.2 <>/tmp/never
       look
     done
     ((bytes >= end))" || { echo "the stream from $1 to $2 does not go on"; return 1; }
@@ -138,7 +161,7 @@ stream_arrives() {
 
 daemon() {
   local from
-  from=$(length /out/ringbackd.log)
+  length /out/ringbackd.log
   ringbackd "$@" >>/out/ringbackd.log 2>&1 &
   daemon_pid=$!
   until_true 10 said_since /out/ringbackd.log "$from" "serving the vifs"

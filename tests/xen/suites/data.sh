@@ -11,14 +11,14 @@ domid=$(xl domid g1)
 two_queues() { [[ $(xenstore-read "/local/domain/$domid/device/vif/0/multi-queue-num-queues") == 2 ]]; }
 claim "it has 2 queues" two_queues
 # Files are in memory, here and there: 64 MiB, and all four times.
-declare -A bytes=([all]='cat /random /random /random /random' [some]='head -c 16777216 /random') here=() there=()
-dd if=/dev/urandom of=/random bs=1M count=64 status=none
+declare -A bytes=([all]='cat /random /random /random /random' [some]='head -c 8388608 /random') here=() there=()
+make='dd if=/dev/urandom of=/random bs=1M count=64 2>/dev/null'
 sums() {
   local what
-  in_guest 10.0.0.2 'dd if=/dev/urandom of=/random bs=1M count=64 2>/dev/null' || return 1
-  for what in all some; do
-    here[$what]=$(${bytes[$what]} | sha256sum) && there[$what]=$(in_guest 10.0.0.2 "${bytes[$what]} | sha256sum") || return 1
-  done
+  in_guest 10.0.0.2 "$make; ${bytes[all]} | sha256sum; ${bytes[some]} | sha256sum" >/tmp/there &
+  eval "$make"
+  for what in all some; do here[$what]=$(${bytes[$what]} | sha256sum) || return 1; done
+  wait $! && { read -r there[all] && read -r there[some]; } </tmp/there
 }
 claim "both have bytes of their own" sums
 
