@@ -45,6 +45,12 @@ Result<hypervisor::Descriptor> only_one() {
                  "another ringbackd serves this domain's vifs already: end it first (its guests "
                  "won't notice)");
 }
+
+// Of the rings' kept memory; likewise.
+std::string memory_folder() {
+  const std::string store = xenstore::Store::folder();
+  return store.empty() ? "/run/ringbackd" : store + "/ringbackd";
+}
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers, hypervisor::Io::Kind io) {
@@ -67,6 +73,7 @@ Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store stor
     : loop_(std::move(loop)),
       store_(std::move(store)),
       taps_(std::move(links), xenstore::Store::folder()),
+      kept_(memory_folder()),
       own_(own),
       root_(fmt::format("/local/domain/{}/backend/vif", own)),
       switch_wait_(switch_time) {}
@@ -190,9 +197,16 @@ void Daemon::scan() {
   }
 }
 
-// Taps of vifs that went while no daemon ran, or before this one had made use of them. A store that
-// does not answer is no reason to take a guest's tap.
+// Of vifs that went while no daemon ran, or before this one had made use of them. A store that does
+// not answer is no reason to take a guest's tap.
 void Daemon::remove_orphans() {
+  const auto kept = kept_.list();
+  if (!kept) spdlog::error("{}", kept.error().what);
+  for (const auto& name : kept.value_or(std::vector<std::string>()))
+    if (std::ranges::none_of(devices_, [&](const auto& device) {
+          return xenstore::device_name(device.first) == name;
+        }))
+      kept_.remove(name);
   const auto taps = taps_.list();
   if (!taps) return spdlog::error("{}", taps.error().what);
   for (const auto& tap : *taps) {

@@ -48,6 +48,7 @@ class Daemon {
   std::unique_ptr<hypervisor::EventLoop> loop_;
   xenstore::Store store_;
   hypervisor::KeptTaps taps_;
+  const hypervisor::KeptMemory kept_;
   const KernelNetback kernel_netback_;
   const hypervisor::DomainId own_;
   const std::string root_;       // of all BE
@@ -57,7 +58,7 @@ class Daemon {
   Vif::Workers workers_;
   NamedSwitches switches_{workers_, taps_, store_,
                           fmt::format("/local/domain/{}/ringback/switch", own_)};
-  const Device::Shared shared_{store_, taps_, workers_, switches_};
+  const Device::Shared shared_{store_, taps_, kept_, workers_, switches_};
   std::map<xenstore::VifId, Device> devices_;
   std::set<xenstore::VifId> waiting_;    // a timer looks at them
   bool looking_after_switches_ = false;  // a timer does, after:

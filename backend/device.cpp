@@ -161,6 +161,7 @@ std::vector<BackendAction> Device::offer() {
   // The network device is there before InitWait is: the toolstack runs its script on it then (note
   // 31).
   const Vif* const before = vif_.get();
+  shared_.kept.remove(name_);  // the next rings are new ones
   auto done = prepare();
   if (done) {
     const auto& config = vif_->config();
@@ -193,7 +194,7 @@ bool Device::connect() {
       keys.and_then([this](const auto& all) {
             return xenstore::parse_frontend_keys(all, vif_->config().max_queues);
           })
-          .and_then([this](const auto& frontend) { return vif_->connect(frontend); });
+          .and_then([this](const auto& frontend) { return vif_->connect(frontend, shared_.kept); });
   if (!connected) refuse(connected.error().what);
   return connected.has_value();
 }
@@ -218,6 +219,7 @@ void Device::forget() {
   else  // of a daemon before this one
     log_failure(shared_.taps.remove(kept_as(id_)));
   vif_.reset();
+  shared_.kept.remove(name_);
   shared_.switches.drop_empty();
   spdlog::info("{}: gone", name_);
 }

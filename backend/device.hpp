@@ -21,6 +21,7 @@ class Device {
   struct Shared {
     xenstore::Store& store;
     hypervisor::KeptTaps& taps;
+    const hypervisor::KeptMemory& kept;
     const Vif::Workers& workers;
     NamedSwitches& switches;
   };

@@ -48,8 +48,9 @@ Result<std::unique_ptr<Queue>> Queue::connect(const Config& config, Port& port,
   if (!tx_pages) return failure(tx_pages.error().code, "tx-ring-ref: " + tx_pages.error().what);
   auto rx_pages = grants.map(config.guest, {&config.keys.rx_ring_ref, 1}, rw);
   if (!rx_pages) return failure(rx_pages.error().code, "rx-ring-ref: " + rx_pages.error().what);
-  const auto tx = ring::TxBackRing::attach(tx_pages->bytes());
-  const auto rx = ring::RxBackRing::attach(rx_pages->bytes());
+  Kept* const kept = config.kept;
+  const auto tx = ring::TxBackRing::attach(tx_pages->bytes(), kept ? &kept->tx : nullptr);
+  const auto rx = ring::RxBackRing::attach(rx_pages->bytes(), kept ? &kept->rx : nullptr);
   if (!tx || !rx)
     return failure(EPROTO,
                    fmt::format("the {} ring of queue {} claims more requests than it has slots",
@@ -70,7 +71,8 @@ Result<std::unique_ptr<Queue>> Queue::connect(const Config& config, Port& port,
   }
   queue->sink_ = std::make_unique<RxSink>(config.guest, *rx, events, queue->rx_channel_,
                                           config.abilities, std::move(wake));
-  // The guest may have missed an event of a backend before this one (tests/models/restart.pml).
+  // The guest may have missed an event of a backend before this one, and what that one had promised
+  // may have been published just now (tests/models/restart.pml).
   events.notify(queue->tx_channel_);
   if (queue->rx_channel_ != queue->tx_channel_) events.notify(queue->rx_channel_);
   return queue;
@@ -116,8 +118,7 @@ bool Queue::serve_tx(Copier& copier) {
   copy_heads(count, copier);
   if (frame_count_ > 0)
     port_.send({frames_.data(), frame_count_}, config_.index, copier, tx_counters_);
-  answer(count);
-  if (tx_.publish()) events_.notify(tx_channel_);
+  if (tx_.answer({responses_.data(), write_responses(count)})) events_.notify(tx_channel_);
   return broken_ == nullptr;
 }
 
@@ -227,10 +228,11 @@ void Queue::check_claims(std::size_t count) {
   frame_count_ = kept;
 }
 
-// One response per slot, in order; extras are answered RSP_NULL (netif.h).
-void Queue::answer(std::size_t count) {
+// One response per slot, in order; extras are answered RSP_NULL (netif.h). Returns how many.
+std::size_t Queue::write_responses(std::size_t count) {
   std::size_t frame = 0;
   const ring::TxRequest* request = requests_.data();
+  ring::TxResponse* response = responses_.data();
   for (std::size_t c = 0; c < count; ++c) {
     const TxChain& chain = chains_[c];
     // A multicast list is only kept once multicast control is offered.
@@ -238,11 +240,12 @@ void Queue::answer(std::size_t count) {
     const std::int16_t status = good ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
     for (ring::Index i = 0; i < chain.slots; ++i, ++request) {
       if (i > 0 && i <= chain.extras)
-        tx_.respond({.id = 0, .status = NETIF_RSP_NULL});
+        *response++ = {.id = 0, .status = NETIF_RSP_NULL};
       else
-        tx_.respond({.id = request->id, .status = status});
+        *response++ = {.id = request->id, .status = status};
     }
   }
+  return static_cast<std::size_t>(response - responses_.data());
 }
 
 }  // namespace ringback::backend

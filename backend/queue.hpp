@@ -20,11 +20,17 @@ namespace ringback::backend {
 
 class Queue final : public Task {
  public:
+  // What is to outlive the process (ring/back_ring.hpp).
+  struct Kept {
+    ring::TxBackRing::Kept tx;
+    ring::RxBackRing::Kept rx;
+  };
   struct Config {
     hypervisor::DomainId guest;
     std::size_t index;  // 0.. within its vif
     xenstore::QueueKeys keys;
     net::Abilities abilities;
+    Kept* kept = nullptr;  // outlives the queue; without it a kill may cost the guest some frames
   };
 
   // Maps the rings and binds the event channels that the guest's keys name. port, events and grants
@@ -73,10 +79,10 @@ class Queue final : public Task {
   std::size_t read_burst(ring::Index available);
   void copy_heads(std::size_t count, Copier& copier);
   void check_claims(std::size_t count);
-  void answer(std::size_t count);
+  std::size_t write_responses(std::size_t count);
 
   // A ring of one page holds so many; of a longer one, so many are looked at in one burst.
-  static constexpr std::size_t window = 256;
+  static constexpr std::size_t window = ring::TxBackRing::Kept::most;
 
   const Config config_;
   Port& port_;
@@ -96,6 +102,7 @@ class Queue final : public Task {
 
   // The burst in hand: its requests, their chains, and the frames of the good ones.
   std::array<ring::TxRequest, window> requests_;
+  std::array<ring::TxResponse, window> responses_;
   std::array<ring::TxChain, burst_size> chains_;
   std::array<Frame, burst_size> frames_;
   std::size_t frame_count_ = 0;

@@ -224,17 +224,14 @@ void RxSink::finish(Copier& copier) {
   std::uint64_t bytes = 0;
   for (const Placed& placed : std::span(placed_.data(), placed_count_)) {
     bool good = true;
-    for (ring::Index i = 0; i < placed.slots; ++i, ++response) {
-      ring_.respond(*response);
-      good = good && response->status >= 0;
-    }
+    for (ring::Index i = 0; i < placed.slots; ++i, ++response) good = good && response->status >= 0;
     frames += good;
     bytes += good ? placed.frame->size : 0;
     if (!good) counters_.drop(placed.frame->failed ? Drop::bad_grant : Drop::bad_receiver);
   }
   counters_.delivered(bytes, frames);
+  if (ring_.answer({responses_.data(), response_count_})) events_.notify(port_);
   placed_count_ = response_count_ = 0;
-  if (ring_.publish()) events_.notify(port_);
 }
 
 }  // namespace ringback::backend

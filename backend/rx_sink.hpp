@@ -80,7 +80,7 @@ class RxSink final : public Sink {
   std::size_t placed_count_ = 0;
   std::size_t response_count_ = 0;
   std::array<Placed, burst_size> placed_;
-  std::array<ring::RxResponse, 256> responses_;
+  std::array<ring::RxResponse, ring::RxBackRing::Kept::most> responses_;
   Backlog backlog_;
   Counters counters_;
 };

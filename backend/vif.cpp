@@ -61,10 +61,20 @@ void Vif::apply_policy() {
                  xenstore::device_name(config_.id));
 }
 
-Result<void> Vif::connect(const xenstore::FrontendKeys& frontend) {
+Result<void> Vif::connect(const xenstore::FrontendKeys& frontend,
+                          const hypervisor::KeptMemory& kept) {
   if (tap_ != nullptr) {
     if (auto queues = tap_->tap().set_active_queues(frontend.queues.size()); !queues) return queues;
     if (auto set = tap_->tap().set_offload(frontend.abilities); !set) return set;
+  }
+  const std::string name = xenstore::device_name(config_.id);
+  Queue::Kept* memory = nullptr;
+  if (auto opened = kept.open(name, frontend.queues.size() * sizeof(Queue::Kept))) {
+    kept_ = std::move(*opened);
+    memory = reinterpret_cast<Queue::Kept*>(kept_->span().data());
+  } else {
+    spdlog::warn("{}: {} (so a kill of this daemon may cost it some frames)", name,
+                 opened.error().what);
   }
   std::vector<Sink*> sinks;
   for (std::size_t i = 0; i < frontend.queues.size(); ++i) {
@@ -72,7 +82,8 @@ Result<void> Vif::connect(const xenstore::FrontendKeys& frontend) {
     auto queue = worker.connect({.guest = config_.id.domain,
                                  .index = i,
                                  .keys = frontend.queues[i],
-                                 .abilities = frontend.abilities},
+                                 .abilities = frontend.abilities,
+                                 .kept = memory == nullptr ? nullptr : memory + i},
                                 *port_);
     if (!queue) {
       disconnect();
@@ -93,6 +104,7 @@ void Vif::disconnect() {
     placed.worker->disconnect(placed.queue);
   }
   queues_.clear();
+  kept_.reset();
 }
 
 void Vif::set_carrier(bool on) {

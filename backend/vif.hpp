@@ -9,6 +9,7 @@
 #include "backend/port/port.hpp"
 #include "backend/switch/software_switch.hpp"
 #include "backend/worker.hpp"
+#include "hypervisor/kept_memory.hpp"
 #include "hypervisor/kept_taps.hpp"
 #include "xenstore/handshake.hpp"
 #include "xenstore/vif_keys.hpp"
@@ -42,8 +43,8 @@ class Vif {
   void give_up_tap();
 
   // Connects the queues to the rings that the guest named, each on the worker with the fewest; all
-  // or none.
-  Result<void> connect(const xenstore::FrontendKeys& frontend);
+  // or none. kept: of a vif of this id, where one was connected to these rings before.
+  Result<void> connect(const xenstore::FrontendKeys& frontend, const hypervisor::KeptMemory& kept);
   // Ends them. No worker knows the queues when it returns.
   void disconnect();
   bool connected() const { return !queues_.empty(); }
@@ -76,8 +77,9 @@ class Vif {
   xenstore::VifConfig config_;
   const Workers& workers_;
   std::unique_ptr<Port> port_;
-  TapPort* tap_ = nullptr;        // port_, if it is one
-  SwitchPort* switch_ = nullptr;  // likewise
+  TapPort* tap_ = nullptr;                        // port_, if it is one
+  SwitchPort* switch_ = nullptr;                  // likewise
+  std::optional<hypervisor::MappedMemory> kept_;  // a Queue::Kept for each queue
   std::vector<Placed> queues_;
   Statistics former_;
 };

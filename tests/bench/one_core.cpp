@@ -32,7 +32,8 @@ class Switched {
         {.guest = guest.domain,
          .index = 0,
          .keys = {guest.rings.refs()[0], guest.rings.refs()[1], guest.channel, guest.channel},
-         .abilities = {true, true, true, true, true}},
+         .abilities = {true, true, true, true, true},
+         .kept = &kept_[place]},
         *ports_[place], *events_, *grants_, [] {}));
     ports_[place]->connect({&queue->sink()});
     return queue;
@@ -45,6 +46,7 @@ class Switched {
   std::shared_ptr<backend::SoftwareSwitch> switch_ =
       std::make_shared<backend::SoftwareSwitch>("bench", [] {});
   std::array<std::unique_ptr<backend::SwitchPort>, 2> ports_;
+  std::array<backend::Queue::Kept, 2> kept_{};
   std::unique_ptr<backend::Queue> from_;
   std::unique_ptr<backend::Queue> to_;
 };

@@ -122,7 +122,8 @@ struct Member {
         {.guest = id,
          .index = 0,
          .keys = {guest.rings.refs()[0], guest.rings.refs()[1], guest.channel, guest.channel},
-         .abilities = {true, true, true, true, true}},
+         .abilities = {true, true, true, true, true},
+         .kept = &kept},
         port));
     port.connect({&queue->sink()});
   }
@@ -136,6 +137,7 @@ struct Member {
   Guest guest;
   backend::Worker& worker;
   backend::SwitchPort port;
+  backend::Queue::Kept kept{};
   backend::Queue* queue = nullptr;
 };
 

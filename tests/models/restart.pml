@@ -1,6 +1,7 @@
 /* A backend that is killed at any step, at most KILLS times, and attaches again at the shared rsp_prod
-   (BackRing::attach). Claims: the frontend gets all its responses, no request is lost, and a request is served twice
-   at most once for each kill.
+   (BackRing::attach). Claims: the frontend gets all its responses, no request is lost, a request is served twice
+   at most once for each kill, and what is taken for a request is one: its slot is where its response goes, so a backend
+   keeps the response elsewhere first, for the next one to publish (BackRing::answer).
 
    Its event channel is unbound while the backend is dead: what is notified until it has attached may be lost. */
 #define N 3 /* requests that the frontend sends */
@@ -11,13 +12,15 @@
 
 byte req_prod, req_event = 1, rsp_prod, rsp_event = 1;
 bool pending_front, pending_back;
+bool answered[R]; /* the slot holds a response */
+byte kept_from = M; /* index of the response that is being given */
 byte got, kills, served[N];
 
 active proctype frontend() {
   byte prod, cons, sent, from;
   do
   :: (sent < N && SUB(prod, cons) < R) ->
-     from = prod; prod++; sent++;
+     from = prod; answered[prod % R] = false; prod++; sent++;
      req_prod = prod;
      if
      :: SUB(prod, req_event) < SUB(prod, from) -> pending_back = true
@@ -25,7 +28,7 @@ active proctype frontend() {
      fi
   :: else ->
      do
-     :: cons != rsp_prod -> cons++; got++
+     :: cons != rsp_prod -> assert(answered[cons % R]); cons++; got++
      :: else -> break
      od;
      if
@@ -51,6 +54,12 @@ active proctype backend() {
   byte cons, prod, from;
 attach:
   prod = rsp_prod; cons = prod;
+  if
+  :: kept_from == prod -> answered[prod % R] = true;
+     MAY_BE_KILLED;
+     prod++; cons++; rsp_prod = prod
+  :: else
+  fi;
 #ifndef NO_SCAN
   pending_back = true; /* looks once: the frontend's event may be lost */
 #endif
@@ -64,9 +73,16 @@ end:
 again:
      do
      :: cons != req_prod ->
+        assert(!answered[cons % R]);
         served[cons]++; cons++;
         MAY_BE_KILLED; /* before the response */
-        from = prod; prod++;
+#ifndef NO_KEPT
+        kept_from = prod;
+#endif
+        MAY_BE_KILLED;
+        from = prod; answered[prod % R] = true;
+        MAY_BE_KILLED; /* before it is published */
+        prod++;
         rsp_prod = prod;
         MAY_BE_KILLED; /* before the notification */
         if

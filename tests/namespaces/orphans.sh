@@ -18,6 +18,8 @@ lab_in 0 ip link set vif1.0 name renamed
 lab_end ringbackd
 lab_as 0 xenstore-rm $backend/1/0
 lab_in 0 ip link show renamed >/dev/null || fail "the tap did not outlive the daemon"
+kept() { lab_as 0 sh -c 'ls "$(dirname "$XENSTORED_PATH")/ringbackd"' | tr '\n' ' '; }
+[[ $(kept) == "vif1.0 vif1.1 " ]] || fail "the rings' memory did not outlive the daemon: $(kept)"
 lab_daemon
 lab_wait 5 no_tap renamed
 lab_in 0 ip link show vif1.1 >/dev/null || fail "a tap went whose vif is there"
@@ -31,6 +33,8 @@ closed() { [[ $(lab_as 0 xenstore-read $backend/1/1/state) == 6 ]]; }
 lab_wait 5 closed
 lab_as 0 xenstore-rm $backend/1/1
 lab_wait 5 no_tap vif1.1
+nothing_kept() { [[ -z $(kept) ]]; }
+lab_wait 5 nothing_kept
 
 # A store that does not answer is no reason to take a tap: this driver domain may not read of vif1.2.
 lab_guest 2

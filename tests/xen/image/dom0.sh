@@ -175,7 +175,7 @@ held_here() {
   local descriptors=("/proc/$daemon_pid/fd"/*)
   echo "descriptors ${#descriptors[@]} mappings $(grep -c gntdev "/proc/$daemon_pid/maps")" \
     "taps $(grep -ls '^ringback vif ' /sys/class/net/*/ifalias | wc -l)" \
-    "links $(compgen -G '/sys/class/net/vif*' | wc -l)" \
+    "links $(compgen -G '/sys/class/net/vif*' | wc -l) kept $(compgen -G '/run/ringbackd/*' | wc -l)" \
     "KiB $(awk '/^VmRSS/ { print $2 }' "/proc/$daemon_pid/status")"
 }
 # All below a domain's backend/vif. Its home is always there: if the store doesn't list it there is no number.

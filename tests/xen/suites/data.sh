@@ -18,7 +18,7 @@ sums() {
   in_guest 10.0.0.2 "$make; ${bytes[all]} | sha256sum; ${bytes[some]} | sha256sum" >/tmp/there &
   eval "$make"
   for what in all some; do here[$what]=$(${bytes[$what]} | sha256sum) || return 1; done
-  wait $! && { read -r there[all] && read -r there[some]; } </tmp/there
+  wait $! && { read -r 'there[all]' && read -r 'there[some]'; } </tmp/there
 }
 claim "both have bytes of their own" sums
 
