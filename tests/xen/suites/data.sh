@@ -10,9 +10,9 @@ claim "a guest with 2 vCPUs is reached" reaches 10.0.0.2 60
 domid=$(xl domid g1)
 two_queues() { [[ $(xenstore-read "/local/domain/$domid/device/vif/0/multi-queue-num-queues") == 2 ]]; }
 claim "it has 2 queues" two_queues
-# Files are in memory, here and there: 64 MiB, and all four times.
-declare -A bytes=([all]='cat /random /random /random /random' [some]='head -c 8388608 /random') here=() there=()
-make='dd if=/dev/urandom of=/random bs=1M count=64 2>/dev/null'
+# A file in memory, here and there: 16 MiB, all of it sixteen times, and some.
+declare -A bytes=([all]="cat $(printf '/random %.0s' {1..16})" [some]='head -c 3145728 /random') here=() there=()
+make='dd if=/dev/urandom of=/random bs=1M count=16 2>/dev/null'
 sums() {
   local what
   in_guest 10.0.0.2 "$make; ${bytes[all]} | sha256sum; ${bytes[some]} | sha256sum" >/tmp/there &
