@@ -118,14 +118,12 @@ ovs_dpdk_start() {
   ovs ovs_dpdk other_config:dpdk-init=true "other_config:dpdk-extra=-m 2048 ${dpdk[*]} --legacy-mem --file-prefix ovs" \
     other_config:dpdk-lcore-mask=$((1 << switch_cpu)) other_config:pmd-cpu-mask=$((1 << switch_cpu)) || return
   for port in 0 1; do
-    vsctl add-port bench "vhost$port" -- set Interface "vhost$port" type=dpdkvhostuserclient \
-      "options:vhost-server-path=$lab/ovs_dpdk/vhost$port" || return
+    vsctl add-port bench "vhost$port" -- set Interface "vhost$port" type=dpdkvhostuser || return
   done
 }
 ovs_dpdk_command() {
-  rm -f "$lab"/ovs_dpdk/vhost[01]
-  dpdk_command "net_virtio_user0,path=$lab/ovs_dpdk/vhost0,queues=1,queue_size=1024,server=1" \
-    "net_virtio_user1,path=$lab/ovs_dpdk/vhost1,queues=1,queue_size=1024,server=1" "$@"
+  dpdk_command "net_virtio_user0,path=$lab/ovs_dpdk/vhost0,queues=1,queue_size=1024" \
+    "net_virtio_user1,path=$lab/ovs_dpdk/vhost1,queues=1,queue_size=1024" "$@"
 }
 
 # wires NAME: two pairs of veths; the ends that traffic uses are NAME0 and NAME1, the others NAME0s and NAME1s
