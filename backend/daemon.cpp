@@ -197,24 +197,25 @@ void Daemon::scan() {
   }
 }
 
-// Of vifs that went while no daemon ran, or before this one had made use of them. A store that does
-// not answer is no reason to take a guest's tap.
+// A store that does not answer is no reason to take a guest's tap, nor what is kept of its rings.
+bool Daemon::has_gone(VifId id) {
+  const auto frontend = store_.read(xenstore::backend_path(own_, id) + "/frontend");
+  return frontend && !*frontend;
+}
+
+// Of vifs that went while no daemon ran, or before this one had made use of them.
 void Daemon::remove_orphans() {
   const auto kept = kept_.list();
   if (!kept) spdlog::error("{}", kept.error().what);
   for (const auto& name : kept.value_or(std::vector<std::string>()))
-    if (std::ranges::none_of(devices_, [&](const auto& device) {
-          return xenstore::device_name(device.first) == name;
-        }))
-      kept_.remove(name);
+    if (const auto id = vif_named(name); id && has_gone(*id)) kept_.remove(name);
   const auto taps = taps_.list();
   if (!taps) return spdlog::error("{}", taps.error().what);
   for (const auto& tap : *taps) {
     if (!tap.what.starts_with(kept_as_prefix)) continue;
     const auto id = vif_of(std::string_view(tap.what).substr(kept_as_prefix.size()));
     if (!id) continue;
-    const auto frontend = store_.read(xenstore::backend_path(own_, *id) + "/frontend");
-    if (!frontend || *frontend) continue;
+    if (!has_gone(*id)) continue;
     if (const auto removed = taps_.remove(tap.what); !removed)
       spdlog::error("{}", removed.error().what);
     else

@@ -40,6 +40,7 @@ class Daemon {
   void worker_reports();
   void scan();
   void remove_orphans();
+  bool has_gone(xenstore::VifId id);
   void look_after_switches();
   void look_at(xenstore::VifId id);
   bool is_ours(xenstore::VifId id);

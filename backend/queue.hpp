@@ -30,7 +30,7 @@ class Queue final : public Task {
     std::size_t index;  // 0.. within its vif
     xenstore::QueueKeys keys;
     net::Abilities abilities;
-    Kept* kept = nullptr;  // outlives the queue; without it a kill may cost the guest some frames
+    Kept* kept = nullptr;  // outlives the queue; without it a kill may make frames of other bytes
   };
 
   // Maps the rings and binds the event channels that the guest's keys name. port, events and grants

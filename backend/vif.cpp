@@ -73,8 +73,9 @@ Result<void> Vif::connect(const xenstore::FrontendKeys& frontend,
     kept_ = std::move(*opened);
     memory = reinterpret_cast<Queue::Kept*>(kept_->span().data());
   } else {
-    spdlog::warn("{}: {} (so a kill of this daemon may cost it some frames)", name,
-                 opened.error().what);
+    spdlog::warn(
+        "{}: {} (so frames that are under way when this daemon is killed may be answered wrongly)",
+        name, opened.error().what);
   }
   std::vector<Sink*> sinks;
   for (std::size_t i = 0; i < frontend.queues.size(); ++i) {

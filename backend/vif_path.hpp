@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -25,6 +26,14 @@ inline std::optional<xenstore::VifId> vif_of(std::string_view path) {
   const auto device = std::from_chars(domain.ptr + 1, end, id.device);
   if (device.ec != std::errc() || (device.ptr != end && *device.ptr != '/')) return std::nullopt;
   return id;
+}
+
+// The vif whose device_name() that is.
+inline std::optional<xenstore::VifId> vif_named(std::string_view name) {
+  std::string path(name.substr(std::min<std::size_t>(name.size(), 3)));
+  if (const auto dot = path.find('.'); dot != std::string::npos) path[dot] = '/';
+  const auto id = vif_of(path);
+  return id && xenstore::device_name(*id) == name ? id : std::nullopt;
 }
 
 // As what a vif's tap is kept (hypervisor/kept_taps.hpp).

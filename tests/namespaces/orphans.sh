@@ -18,7 +18,7 @@ lab_in 0 ip link set vif1.0 name renamed
 lab_end ringbackd
 lab_as 0 xenstore-rm $backend/1/0
 lab_in 0 ip link show renamed >/dev/null || fail "the tap did not outlive the daemon"
-kept() { lab_as 0 sh -c 'ls "$(dirname "$XENSTORED_PATH")/ringbackd"' | tr '\n' ' '; }
+kept() { lab_as "${1:-0}" sh -c 'ls "$(dirname "$XENSTORED_PATH")/ringbackd"' | tr '\n' ' '; }
 [[ $(kept) == "vif1.0 vif1.1 " ]] || fail "the rings' memory did not outlive the daemon: $(kept)"
 lab_daemon
 lab_wait 5 no_tap renamed
@@ -43,11 +43,13 @@ for device in 2 3; do
   lab_in 2 ip link set "vif1.$device" alias "ringback vif 1/$device of $(lab_as 2 sh -c 'dirname "$XENSTORED_PATH"')"
 done
 lab_in 2 ip tuntap add own mode tap
+lab_as 2 sh -c 'cd "$(dirname "$XENSTORED_PATH")" && mkdir ringbackd && touch ringbackd/vif1.2 ringbackd/vif1.3'
 lab_as 0 xenstore-write /local/domain/2/backend/vif/1/2/frontend /local/domain/1/device/vif/2
 lab_as 0 xenstore-chmod /local/domain/2/backend/vif/1/2/frontend n0
 lab_spawn ringbackd-2 2 ringbackd
 lab_wait 5 no_tap vif1.3 2
 lab_wait 5 grep -q 'removed vif1.3, whose vif has gone' "$lab/ringbackd-2.log"
+[[ $(kept 2) == "vif1.2 " ]] || fail "kept is not what belongs to vif1.2 alone: $(kept 2)"
 for tap in vif1.2 own; do lab_in 2 ip link show $tap >/dev/null || fail "$tap was taken"; done
 
 # Another store's daemon in the same network namespace has taps of its own, of the same vifs.
