@@ -223,13 +223,20 @@ void Daemon::remove_orphans() {
   }
 }
 
+void Daemon::remove_what_is_left_of(VifId id) {
+  kept_.remove(xenstore::device_name(id));
+  if (const auto removed = taps_.remove(kept_as(id)); !removed)
+    spdlog::error("{}", removed.error().what);
+}
+
 void Daemon::look_at(VifId id) {
   auto found = devices_.find(id);
   if (found == devices_.end()) {
     const std::string backend = xenstore::backend_path(own_, id);
     const auto frontend = store_.read(backend + "/frontend");
-    if (!frontend || !*frontend) {  // not there, or not yet complete
-      left_to_kernel_.erase(id);
+    if (!frontend) return;
+    if (!*frontend) {  // not there, or not yet complete
+      if (left_to_kernel_.erase(id) != 0) remove_what_is_left_of(id);
       return;
     }
     if (kernel_netback_.loaded() && !is_ours(id)) return;

@@ -210,6 +210,7 @@ void Device::disconnect() {
   if (!vif_ || !vif_->connected()) return;
   vif_->set_carrier(false);
   vif_->disconnect();
+  shared_.kept.remove(name_);  // all promises were kept, and the next rings may be new ones
   spdlog::info("{}: disconnected; {}", name_, summary(vif_->statistics()));
 }
 

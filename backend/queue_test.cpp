@@ -226,3 +226,26 @@ TEST_CASE("a ring ref that was never granted is refused with its name") {
   CHECK(queue.error().what.find("rx-ring-ref") != std::string::npos);
   CHECK(hypervisor.mappings() == 0);
 }
+
+TEST_CASE("a queue gives each ring what the queue before it had promised there") {
+  GuestWorld world(8);
+  world.guest.send(test_frame(2, 1, 100, 1));
+  Queue::Kept kept{};
+  kept.tx.responses[0] = {0, NETIF_RSP_ERROR};
+  kept.tx.promise = std::uint64_t{1} << 32;
+  kept.rx.responses[0] = {world.guest.posted.front(), 0, 0, NETIF_RSP_DROPPED};
+  kept.rx.promise = std::uint64_t{1} << 32;
+  RecordingPort port;
+  auto config = world.guest.config();
+  config.kept = &kept;
+  const auto queue = Queue::connect(config, port, *world.events, *world.grants, [] {});
+  REQUIRE(queue.has_value());
+  REQUIRE(world.guest.tx.unconsumed() == 1);
+  CHECK(world.guest.tx.response(0).status == NETIF_RSP_ERROR);
+  REQUIRE(world.guest.rx.unconsumed() == 1);
+  CHECK(world.guest.rx.response(0).status == NETIF_RSP_DROPPED);
+  (*queue)->guest_sent();
+  while ((*queue)->serve(world.copier)) {
+  }
+  CHECK(port.received.empty());  // it was answered, so it is not sent
+}

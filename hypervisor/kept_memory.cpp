@@ -31,12 +31,11 @@ Result<MappedMemory> KeptMemory::open(const std::string& name, std::size_t size)
   struct stat status = {};
   if (::fstat(file.get(), &status) != 0) return system_failure("cannot look at " + path);
   const auto length = static_cast<off_t>(size);
-  if (status.st_size != length) {
-    if (::ftruncate(file.get(), 0) != 0) return system_failure("cannot empty " + path);
-    // Now: where there is no room left, a store to a missing page would end the process.
-    if (const int error = ::posix_fallocate(file.get(), 0, length))
-      return system_failure("cannot make room for " + path, error);
-  }
+  if (status.st_size != length && ::ftruncate(file.get(), 0) != 0)
+    return system_failure("cannot empty " + path);
+  // Now: where there is no room left, a store to a missing page would end the process.
+  if (const int error = ::posix_fallocate(file.get(), 0, length))
+    return system_failure("cannot make room for " + path, error);
   auto memory = MappedMemory::of_file(file.get(), size);
   if (!memory) return system_failure("cannot map " + path);
   return std::move(*memory);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
+
 #include "ring/netif.hpp"
 #include "ring/test_pages.hpp"
 
@@ -173,4 +175,50 @@ TEST_CASE("a restarted backend goes on exactly where the other stopped") {
     restarted.publish();
     CHECK(front.unconsumed() == 10);
   }
+}
+
+TEST_CASE("a promise is kept where it was made, once, and only for requests that are there") {
+  for (const Index start : test::starts) {
+    auto kept = std::make_unique<TxBackRing::Kept>();
+    kept->responses[0] = {7, NETIF_RSP_OKAY};
+    kept->responses[1] = {8, NETIF_RSP_ERROR};
+    const auto published = [&](std::uint64_t count, Index from, Index posted) {
+      Pages pages;
+      pages.idle_at(start);
+      pages.set_req_prod(start + posted);
+      kept->promise = count << 32 | from;
+      const auto ring = TxBackRing::attach(pages.bytes(), kept.get());
+      REQUIRE(ring.has_value());
+      const Index answered = pages.rsp_prod() - start;
+      CHECK(ring->unconsumed() == posted - answered);
+      return answered;
+    };
+    CHECK(published(2, start, 2) == 2);
+    CHECK(published(2, start, 256) == 2);
+    CHECK(published(256, start, 256) == 256);
+    CHECK(published(0, start, 2) == 0);
+    CHECK(published(2, start - 2, 256) == 0);  // kept before this one came
+    CHECK(published(2, start + 1, 256) == 0);
+    CHECK(published(2, start, 1) == 0);  // a guest that went back on its requests
+    CHECK(published(257, start, 256) == 0);
+    CHECK(published(0xffffffff, start, 256) == 0);
+  }
+}
+
+TEST_CASE("what was promised is what the frontend is given") {
+  Pages pages;
+  auto front = TxFrontRing::initialise(pages.bytes());
+  for (std::uint16_t i = 0; i < 3; ++i) front.put({i, 1, 2, i, 4});
+  front.publish();
+  auto kept = std::make_unique<TxBackRing::Kept>();
+  kept->responses[0] = {0, NETIF_RSP_OKAY};
+  kept->responses[1] = {1, NETIF_RSP_ERROR};
+  kept->promise = std::uint64_t{2} << 32;
+  auto back = TxBackRing::attach(pages.bytes(), kept.get());
+  REQUIRE(back.has_value());
+  REQUIRE(front.unconsumed() == 2);
+  CHECK(front.response(0).id == 0);
+  CHECK(front.response(1).id == 1);
+  CHECK(front.response(1).status == NETIF_RSP_ERROR);
+  CHECK(back->request().id == 2);
 }

@@ -123,8 +123,8 @@ void BackendHandshake::Step::look_first() {
     if (is_closing(ours)) {
       say(XenbusState::closed);
       enter(State::condemned);
-    } else if (is_connected(ours)) {
-      connect();
+    } else if (is_connected(ours) || ours == XenbusState::init_wait) {
+      connect();                // perhaps to rings that were in use before
     } else if (view_.online) {  // it did not wait for the offer (MiniOS)
       offer();
       connect();

@@ -284,7 +284,8 @@ TEST_CASE("a daemon picks up what the one before it left") {
   for (const auto& left : {
            Left{0, 1, ""},
            Left{2, 1, "offer"},
-           Left{2, 4, "offer connect"},
+           Left{1, 4, "offer connect"},
+           Left{2, 4, "connect"},
            Left{2, 5, "say_closing"},
            Left{2, 6, "offer"},
            Left{4, 1, "say_closing say_closed offer"},
