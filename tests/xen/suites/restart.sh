@@ -11,7 +11,9 @@ claim "g2 gets a port of a switch that is in that bridge" xl_clean attach 2 0 vi
 claim "and g1 another" xl_clean attach 1 1 vif-ringback
 ip address add 10.0.1.1/24 dev xenbr0
 claim "g1 is reached over its tap" reaches 10.0.0.2
-in_guest 10.0.0.2 'echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore' # eth0 does not answer for eth1, which is on the same segment
+# eth0 does not answer for eth1, which is on the same segment. Each iperf3 serves one at a time.
+in_guest 10.0.0.2 'echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore; iperf3 -s -D -p 5202'
+iperf3 -s -D
 claim "g2 is reached over the switch" reaches 10.0.0.3
 claim "g2 gets an address beside g1's" in_guest 10.0.0.3 'ip address add 10.0.1.3/24 dev eth0'
 for address in 10.0.1.2 10.0.1.3; do claim "$address is reached over the switch" reaches $address; done
@@ -23,6 +25,37 @@ watch=$!
 states_seen() { [[ $(wc -l </out/states) == 6 ]] || { cat /out/states; return 1; }; }
 claim "their states are watched" until_true 5 states_seen
 
+ways=("10.0.0.1 10.0.0.2" "10.0.0.3 10.0.0.1" "10.0.1.2 10.0.1.3") # by the tap; by the uplink; by the switch alone
+# By tap and by switch, both ways, with as much as there can be. Who receives is the client: it knows what has come.
+loads=("10.0.0.1 10.0.0.2" "10.0.0.2 10.0.0.1" "10.0.1.2 10.0.1.3 5202" "10.0.1.3 10.0.1.2")
+load() { # FROM TO [PORT]
+  at "$2" "{ echo \$BASHPID >/tmp/pid-iperf3-$1; exec iperf3 -R -f m -c $1 -p ${3:-5201} -t 10000; } </dev/null >/tmp/iperf3-$1 2>&1 &"
+}
+load_ends() { # FROM TO [PORT]: true if it has gone on until now
+  at "$2" "read -r pid </tmp/pid-iperf3-$1; rm /tmp/pid-iperf3-$1; kill \$pid || exit
+    while [ -e /proc/\$pid ]; do sleep 0.1; done; cat /tmp/iperf3-$1" | received
+}
+# At a place: until each that receives there, a stream or iperf3, has read 64 KiB more.
+# shellcheck disable=SC2016 # the place's own
+go_on_here='has_read() { read -r pid <"$1" && read -r _ bytes <"/proc/$pid/io"; }
+  [ -p /tmp/never ] || mkfifo /tmp/never
+  declare -A enough=()
+  for file in /tmp/pid-*; do has_read $file || { echo "$file: it has ended"; exit 1; }; enough[$file]=$((bytes + 65536)); done
+  for ((i = 0; i < 300 && ${#enough[*]} > 0; ++i)); do
+    for file in ${!enough[*]}; do ! has_read $file || ((bytes < ${enough[$file]})) || unset "enough[$file]"; done
+    read -rt 0.1 <>/tmp/never
+  done
+  [[ -z ${!enough[*]} ]] || { echo "no more comes to ${!enough[*]}"; exit 1; }'
+all_go_on() {
+  local place job jobs=() status=0
+  for place in 10.0.0.1 10.0.0.2 10.0.0.3; do
+    at $place "$go_on_here" &
+    jobs+=($!)
+  done
+  for job in "${jobs[@]}"; do wait "$job" || status=1; done
+  return $status
+}
+
 end_and_start() { # SIGNAL
   local status
   end_daemon "$1" && status=0 || status=$?
@@ -30,49 +63,50 @@ end_and_start() { # SIGNAL
   length /out/ringbackd.log
   daemon
 }
+# As an installation does it: a new file takes the place of the one that runs. (Its bytes are the same.)
+upgrade() {
+  local inode
+  inode=$(stat -L -c %i "/proc/$daemon_pid/exe")
+  cp /payload/bin/ringbackd /tmp/new/.next && mv /tmp/new/.next /tmp/new/ringbackd && end_and_start 15 &&
+    [[ $(stat -L -c %i "/proc/$daemon_pid/exe") != "$inode" ]]
+}
 took_over() { said_since /out/ringbackd.log "$from" $': connected\n*: connected\n*: connected\n'; }
-# shellcheck disable=SC2086 # two addresses
-streams_go_on() {
-  local way job jobs=()
-  for way in "${ways[@]}"; do
-    stream_goes_on $way &
-    jobs+=($!)
-  done
-  for job in "${jobs[@]}"; do wait "$job" || return 1; done
-}
-restarts() { # COUNT SIGNAL: after each all vifs are taken over, and all streams go on
+each_time() { # COUNT COMMAND...: after each all vifs are taken over, and all that receive go on
   local i
-  for ((i = 0; i < $1; ++i)); do
-    end_and_start "$2" || return 1
+  for ((i = 1; i <= $1; ++i)); do
+    "${@:2}" || return 1
     until_true 30 took_over || { echo "after restart $i not all vifs were taken over"; return 1; }
-    streams_go_on || { echo "after restart $i"; return 1; }
+    all_go_on || { echo "after restart $i"; return 1; }
   done
 }
-# Killed at any moment, while it takes vifs over too, with as much traffic as there can be.
-hasty_restarts() {
-  local i load
-  iperf3 -c 10.0.0.2 -t 1000 >/dev/null &
-  load=$!
-  sleep 3 # until it is connected
-  for ((i = 0; i < $1; ++i)); do
-    sleep "$((RANDOM % 2)).$((RANDOM % 9))"
+# At any moment, while it takes vifs over too.
+hasty_kills() {
+  local i
+  for ((i = 1; i < $1; ++i)); do
     end_and_start 9 || return 1
+    rest "0.$((RANDOM % 9))"
   done
-  until_true 30 took_over || return 1
-  kill -0 $load && kill $load || { echo "iperf3 has ended"; return 1; }
-  streams_go_on
+  each_time 1 end_and_start 9
 }
-ways=("10.0.0.1 10.0.0.2" "10.0.0.3 10.0.0.1" "10.0.1.2 10.0.1.3") # by the tap; by the uplink; by the switch alone
-for signal in 9 15; do
-  # shellcheck disable=SC2086 # two addresses
+# shellcheck disable=SC2086 # addresses
+{
   for way in "${ways[@]}"; do start_stream $way; done
-  claim "bytes flow all three ways" streams_go_on
-  claim "twenty restarts by signal $signal: each time all vifs and all streams go on" restarts 20 $signal
-  [[ $signal != 9 ]] || claim "twenty at any moment under iperf3" hasty_restarts 20
-  # shellcheck disable=SC2086 # two addresses
-  for way in "${ways[@]}"; do claim "what was under way from ${way/ / to } arrives with its SHA-256" stream_arrives $way; done
-  for address in 10.0.0.2 10.0.0.3; do claim "ping to $address loses nothing afterwards" loses_nothing $address; done
+  for each in "${loads[@]}"; do load $each; done
+}
+claim "bytes flow three ways, and iperf3's by tap and switch both ways" until_true 20 all_go_on
+claim "twenty times killed: each time the next takes all vifs over, and every flow goes on" each_time 20 end_and_start 9
+claim "twenty times more, at any moment: all go on afterwards" hasty_kills 20
+mkdir /tmp/new
+PATH=/tmp/new:$PATH
+claim "twenty times ended for another file: each time that takes all vifs over, and every flow goes on" each_time 20 upgrade
+# shellcheck disable=SC2086 # addresses
+for each in "${loads[@]}"; do
+  to=${each#* }
+  claim "iperf3 has received from ${each%% *} at ${to% *} all the time" load_ends $each
 done
+# shellcheck disable=SC2086 # two addresses
+for way in "${ways[@]}"; do claim "what was under way from ${way/ / to } arrives with its SHA-256" stream_arrives $way; done
+for address in 10.0.0.2 10.0.0.3; do claim "ping to $address loses nothing afterwards" loses_nothing $address; done
 claim "no end has ever left Connected" states_seen
 still_a_port() { bridge link | grep 'vif1.0.*master xenbr0.*forwarding'; }
 claim "the tap is still a port of its bridge" still_a_port
