@@ -11,17 +11,23 @@ serve() { # DOMAIN'S NAME
   ramdisk=$(ramdisk_with ringback-netfront) words="netfront=none do=$do_netfront" \
     vif='mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge' guest "$1" 10.0.0.2
 }
-streams() { iperf3 -f m -c 10.0.0.2 -t 3 | received && iperf3 -f m -c 10.0.0.2 -t 3 -R | received; }
-random() {
-  dd if=/dev/urandom of=/tmp/random bs=1M count=64 status=none
-  in_guest 10.0.0.2 'socat -u TCP-LISTEN:7000,reuseaddr - | sha256sum >/tmp/sum' &
-  socat -u OPEN:/tmp/random TCP:10.0.0.2:7000,retry=50,interval=0.1
-  wait $!
-  [[ $(in_guest 10.0.0.2 'cat /tmp/sum') == "$(sha256sum </tmp/random)" ]]
+streams() { iperf3 -f m -c 10.0.0.2 -t 1 | received && iperf3 -f m -c 10.0.0.2 -t 1 -R | received; }
+make='dd if=/dev/urandom of=/tmp/random bs=1M count=32 2>/dev/null; sha256sum </tmp/random'
+both_ways() {
+  local here there
+  there=$(in_guest 10.0.0.2 "$make") && here=$(eval "$make") || return 1
+  in_guest 10.0.0.2 'socat -u TCP-LISTEN:7000,reuseaddr - | sha256sum' >/tmp/came &
+  socat -u OPEN:/tmp/random TCP:10.0.0.2:7000,retry=50,interval=0.1 && wait $! && [[ $(</tmp/came) == "$here" ]] || return 1
+  socat -u TCP-LISTEN:7001,reuseaddr - | sha256sum >/tmp/came &
+  in_guest 10.0.0.2 'socat -u OPEN:/tmp/random TCP:10.0.0.1:7001,retry=50,interval=0.1' && wait $! && [[ $(</tmp/came) == "$there" ]]
 }
+leaves_nothing() { [[ $backend == netback ]] || claim "$backend: and the daemon holds what it held before" until_true 5 holds "$before"; }
 bridge_up xenbr0 10.0.0.1/24
 for backend in ringbackd netback; do
-  if [[ $backend == ringbackd ]]; then claim "$backend: the daemon starts" daemon; else
+  if [[ $backend == ringbackd ]]; then
+    claim "$backend: the daemon starts" daemon
+    before=$(held)
+  else
     claim "$backend: the daemon ends" end_daemon
     modprobe xen-netback
   fi
@@ -29,19 +35,32 @@ for backend in ringbackd netback; do
   claim "$backend: it is reached" reaches 10.0.0.2 60
   claim "$backend: ping loses nothing" loses_nothing 10.0.0.2
   claim "$backend: TCP flows both ways" streams
-  claim "$backend: 64 MiB arrive with their SHA-256" random
+  claim "$backend: 32 MiB arrive with their SHA-256, and others come back" both_ways
   claim "$backend: xl network-detach succeeds" xl_clean xl network-detach g1 0
+  leaves_nothing
   claim "$backend: xl destroy" xl_clean xl destroy g1
+  leaves_nothing
 done
 claim "a daemon starts beside the kernel's netback" daemon
 claim "and says that it is loaded" grep "the kernel's netback is loaded" /out/ringbackd.log
-create() { vif='mac=00:16:3e:00:00:02,bridge=xenbr0,script=vif-bridge' guest g2 10.0.0.3; }
+create() { ip1=10.0.1.3 vif='mac=00:16:3e:00:00:02,bridge=xenbr0,script=vif-bridge' guest g2 10.0.0.3; }
 claim "a vif that comes then" xl_clean create
-served_by_kernel() { ethtool -i "vif$(xl domid g2).0" | grep 'driver: vif'; }
-claim "is served by the kernel" served_by_kernel
+driver_of() { ethtool -i "vif$(xl domid g2).$1" | grep "driver: $2"; }
+claim "is served by the kernel" driver_of 0 vif
 claim "and reached" reaches 10.0.0.3 60
 claim "the daemon says that it leaves it alone" grep "vif$(xl domid g2).0: left to the kernel's netback" /out/ringbackd.log
-no_taps() { held_here | grep 'mappings 0 taps 0'; }
-claim "and does" no_taps
+serves_it() { [[ $(held_here) != *' mappings 0 taps 0 '* ]]; }
+leaves_it() { ! until_true 2 serves_it; }
+claim "and does, for two seconds more" leaves_it
+# One that the kernel knows and is told to leave alone, in a bridge of its own: only by its tap is it reached.
+bridge_up xenbr1 10.0.1.1/24
+echo 0 >/sys/bus/xen-backend/drivers_autoprobe
+attach() { xl network-attach g2 mac=00:16:3e:00:00:03 bridge=xenbr1 script=vif-bridge; }
+claim "another vif, which the kernel has not claimed" xl_clean attach
+claim "is served by the daemon" driver_of 1 tun
+claim "and reached" reaches 10.0.1.3 60
+claim "beside the first, which the kernel still has" driver_of 0 vif
+claim "and which is reached" reaches 10.0.0.3
 claim "xl destroy" xl_clean xl destroy g2
+claim "the daemon holds what it held before" until_true 5 holds "$before"
 verdicts
