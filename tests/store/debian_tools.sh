@@ -1,7 +1,8 @@
 #!/bin/bash
 # debian_tools.sh: every tool of Debian's xenstore-utils says and returns the same with the embedded store ($OURS) as with
-# xenstored ($REFERENCE). Run by with_stores.sh.
+# xenstored ($REFERENCE). Run by with_stores.sh; on Xen, where the reference is in use, below a path of its own ($TOP).
 set -u
+top=${TOP-}
 differences=0
 
 # Runs the command against both stores, one after the other; what it prints, and its exit code, must be the same.
@@ -34,53 +35,54 @@ for key in "domid 0" "name Domain-0"; do
   XENSTORED_PATH=$REFERENCE/socket xenstore-write "/local/domain/0/${key% *}" "${key#* }"
 done
 
-both xenstore-ls -p
-both xenstore-write /a/b/c value /a/b/d "two words" /a/e ""
-both xenstore-write -s /a/b/binary 'x\x01\\y'
+both xenstore-ls -p $top
+both xenstore-write $top/a/b/c value $top/a/b/d "two words" $top/a/e ""
+both xenstore-write -s $top/a/b/binary 'x\x01\\y'
 both xenstore-write relative/path 1
 both xenstore-write
-both xenstore-write /a
-both xenstore-write /a//b 1
-both xenstore-write "/a b" 1
-both xenstore-write "/$(printf 'x%.0s' {1..2100})" 1
-both xenstore-read /a/b/c /a/b/d
-both xenstore-read -p /a/b/c /a/e
-both xenstore-read -R /a/b/binary
-both xenstore-read /a/missing
+both xenstore-write $top/a
+both xenstore-write $top/a//b 1
+both xenstore-write "$top/a b" 1
+both xenstore-write "$top/$(printf 'x%.0s' {1..2100})" 1
+both xenstore-read $top/a/b/c $top/a/b/d
+both xenstore-read -p $top/a/b/c $top/a/e
+both xenstore-read -R $top/a/b/binary
+both xenstore-read $top/a/missing
 both xenstore-read relative/path domid name
-both xenstore-exists /a/b
-both xenstore-exists /a/missing
-both xenstore-list /
-both xenstore-list /a /a/b
-both xenstore-list -p /a
-both xenstore-list /missing
-both xenstore-chmod /a/b n0 r0
-both xenstore-chmod -r /a b0
-both xenstore-chmod -u /a/b/c n0
-both xenstore-chmod /a/b n77
-both xenstore-chmod /a/b n0 r77
-both xenstore-chmod /a/b x0
-both xenstore-chmod /missing n0
-both xenstore-ls
-both xenstore-ls -f
-both xenstore-ls -f -p
-both xenstore-ls /a
-both xenstore-ls /missing
-both watched /watched
+both xenstore-exists $top/a/b
+both xenstore-exists $top/a/missing
+both xenstore-list "${top:-/}"
+both xenstore-list $top/a $top/a/b
+both xenstore-list -p $top/a
+both xenstore-list $top/missing
+both xenstore-chmod $top/a/b n0 r0
+both xenstore-chmod -r $top/a b0
+both xenstore-chmod -u $top/a/b/c n0
+both xenstore-chmod $top/a/b n77
+both xenstore-chmod $top/a/b n0 r77
+both xenstore-chmod $top/a/b x0
+both xenstore-chmod $top/missing n0
+both xenstore-ls $top
+both xenstore-ls -f $top
+both xenstore-ls -f -p $top
+both xenstore-ls $top/a
+both xenstore-ls $top/missing
+both watched $top/watched
 both watched relative
-both timeout 5 xenstore-watch -n 1 "/bad path"
-both xenstore-rm /a/b/c /a/missing
-both xenstore-rm /missing/below
-both xenstore-rm -t /watched/key
+both timeout 5 xenstore-watch -n 1 "$top/bad path"
+both xenstore-rm $top/a/b/c $top/a/missing
+both xenstore-rm $top/missing/below
+both xenstore-rm -t $top/watched/key
 both xenstore-rm /
-both xenstore-rm /a
-both xenstore-ls -f -p
+both xenstore-rm $top/a
+both xenstore-rm relative
+both xenstore-ls -f -p $top
 
-for i in $(seq 200); do printf '/wide/a-name-that-is-rather-long-%s\0%s\0' "$i" "$i"; done >"$OURS/wide"
+for i in $(seq 200); do printf '%s/wide/a-name-that-is-rather-long-%s\0%s\0' "$top" "$i" "$i"; done >"$OURS/wide"
 write_wide() { xargs -0 xenstore-write <"$OURS/wide"; }
 both write_wide
-both xenstore-list /wide
-both xenstore-ls /wide
+both xenstore-list $top/wide
+both xenstore-ls $top/wide
 
 [ "$differences" = 0 ] || { echo "$differences commands differ"; exit 1; }
 echo "no difference"

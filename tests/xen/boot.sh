@@ -120,8 +120,12 @@ xen=/proc/self/fd/$xen_file linux=/proc/self/fd/$linux_file initramfs=/proc/self
 mkdir "$work/payload" "$work/payload/bin" "$work/payload/lib"
 cp "$suite" "$work/payload/suite"
 cp -r "$here/../../packaging/scripts" "$work/payload/"
+# To compare with: the embedded hypervisor and store, and the scripts that test them.
+mkdir "$work/payload/tests"
+cp "$here/../conformance/run.sh" "$here/../store/debian_tools.sh" "$work/payload/tests/"
+[[ ! -d $programs/../embedded ]] || install -D -t "$work/payload/embedded" "$programs"/../embedded/*.so.1
 printf 'export %s\n' "$words" >"$work/payload/words"
-for program in "$programs"/{ringbackd,ringback,ringback-netfront,conformance,udp_sweep,copies_seen.so} "$with"; do
+for program in "$programs"/{ringbackd,ringback,ringback-netfront,ringback-hypervisor,store_server_alone,conformance,udp_sweep,copies_seen.so} "$with"; do
   [[ -f $program && -x $program ]] || continue
   cp "$program" "$work/payload/bin/"
   ldd "$program" | grep -oE '/[^ ]+\.so[^ ]*' | grep -v ld-linux | while read -r library; do
