@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Guests on ringbackd's own switch, by vif-ringback, with an uplink into a bridge of dom0. guests=pv2 timeout=600
+# Guests on ringbackd's own switch, by vif-ringback, with an uplink into a bridge of dom0. guests=pv2 timeout=900
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 claim "the daemon starts" daemon
@@ -14,11 +14,10 @@ claim "the switch has an uplink in the bridge" uplink_forwards
 claim "g1 is reached from the bridge, by the uplink" reaches 10.0.0.2
 claim "g2 too" reaches 10.0.0.3
 claim "g1 and g2 reach each other" in_guest 10.0.0.2 "ping -q -c 10 -i 0.1 10.0.0.3 | grep ' 0% packet loss'"
-between_guests() { in_guest 10.0.0.2 'iperf3 -f m -c 10.0.0.3 -t 3' | received; }
-from_bridge() { iperf3 -f m -c 10.0.0.2 -t 3 "$@" | received; }
-claim "TCP flows from guest to guest" between_guests
-claim "TCP flows from the bridge to a guest" from_bridge
-claim "and back" from_bridge -R
+tcp_flows() { at "$1" "iperf3 -f m -c $2 -t 1 ${3-}" | received; }
+claim "TCP flows from guest to guest" tcp_flows 10.0.0.2 10.0.0.3
+claim "TCP flows from the bridge to a guest" tcp_flows 10.0.0.1 10.0.0.2
+claim "and back" tcp_flows 10.0.0.1 10.0.0.2 -R
 # What goes from guest to guest is never here: the uplink has not carried it. What the bridge sends to a guest it has.
 uplink_bytes() { ip -json -s link show up-xenbr0 | grep -oE '"bytes":[0-9]+' | tr -dc '0-9\n' | awk '{ sum += $1 } END { print sum }'; }
 uplink_carries() { # COMMAND...: `carried` says how much meanwhile
@@ -29,46 +28,75 @@ from_bridge_by_uplink() { uplink_carries iperf3 -f m -c 10.0.0.2 -n 20M && ((car
 guests_only() { uplink_carries in_guest 10.0.0.2 'iperf3 -c 10.0.0.3 -n 20M' && ((carried < 1000000)); }
 claim "a stream from the bridge to a guest comes by the uplink" from_bridge_by_uplink
 claim "a stream from guest to guest does not" guests_only
+sent() { # FROM TO
+  local sum
+  sum=$(in_guest "$1" 'dd if=/dev/urandom of=/random bs=1M count=32 2>/dev/null; sha256sum </random') || return 1
+  in_guest "$2" 'socat -u -b 262144 TCP-LISTEN:7000,reuseaddr - | sha256sum' >/tmp/came &
+  in_guest "$1" "socat -u -b 262144 OPEN:/random TCP:$2:7000,retry=50,interval=0.1" && wait $! && [[ $(</tmp/came) == "$sum" ]]
+}
+claim "32 MiB from g1 to g2 arrive with their SHA-256" sent 10.0.0.2 10.0.0.3
+claim "and as many from g2 to g1" sent 10.0.0.3 10.0.0.2
 # Their frames have no tag, and in the bridge that of VLAN 10.
 vlan() { xenstore-write "/local/domain/0/backend/vif/$(xl domid "$1")/0/vlan" "$2"; }
 move_address() { ip address flush dev "$1" && ip address add 10.0.0.1/24 dev "$2"; } # FROM TO
-in_a_vlan() {
-  vlan g1 10p && vlan g2 10p && ! ping -q -c 1 -W 1 10.0.0.2 && modprobe 8021q &&
-    ip link add link xenbr0 name xenbr0.10 type vlan id 10 && ip link set xenbr0.10 up && move_address xenbr0 xenbr0.10
-}
+use_tag() { ip link add link xenbr0 name "xenbr0.$1" type vlan id "$1" && ip link set "xenbr0.$1" up && move_address xenbr0 "xenbr0.$1"; }
+use_no_tag() { move_address "xenbr0.$1" xenbr0 && ip link delete "xenbr0.$1"; }
+modprobe 8021q
+in_a_vlan() { vlan g1 10p && vlan g2 10p && ! ping -q -c 1 -W 1 10.0.0.2 && use_tag 10; }
 claim "g1 and g2 in a VLAN: the bridge reaches them no more without its tag" in_a_vlan
 claim "with its tag g1 is reached" reaches 10.0.0.2
 claim "and g2" reaches 10.0.0.3
-claim "TCP flows from guest to guest" between_guests
-claim "TCP flows from the bridge to a guest" from_bridge
-claim "and back" from_bridge -R
+claim "TCP flows from guest to guest" tcp_flows 10.0.0.2 10.0.0.3
+claim "TCP flows from the bridge to a guest" tcp_flows 10.0.0.1 10.0.0.2
+claim "and back" tcp_flows 10.0.0.1 10.0.0.2 -R
 apart() { vlan g2 20p && in_guest 10.0.0.2 '! ping -q -c 1 -W 1 10.0.0.3' && vlan g2 10p && in_guest 10.0.0.2 'ping -q -c 1 -W 5 10.0.0.3'; }
 claim "in two VLANs they do not reach each other, and in one again they do" apart
-no_vlans() { vlan g1 '' && vlan g2 '' && move_address xenbr0.10 xenbr0 && ip link delete xenbr0.10; }
+no_vlans() { vlan g1 '' && vlan g2 '' && use_no_tag 10; }
 claim "in none again" no_vlans
 claim "g1 is reached without a tag" reaches 10.0.0.2
 claim "and g2" reaches 10.0.0.3
+isolate() { xenstore-write "/local/domain/0/backend/vif/$(xl domid "$1")/0/ringback/isolated" "$2"; }
+isolated() { isolate g1 1 && isolate g2 1 && in_guest 10.0.0.2 '! ping -q -c 3 -i 0.2 -W 1 10.0.0.3'; }
+one_is_not() { isolate g1 0 && in_guest 10.0.0.2 'ping -q -c 1 -W 5 10.0.0.3' && isolate g2 0; }
+claim "isolated g1 and g2 do not reach each other" isolated
+claim "g1 is reached by the uplink" reaches 10.0.0.2
+claim "and g2" reaches 10.0.0.3
+claim "one that is isolated and one that is not reach each other" one_is_not
 # A script that has a policy beside what vif-ringback does: the only way for one that is there at each start of the guest.
 with_policy() {
   # shellcheck disable=SC2016 # the script's own
   printf '%s\n' '#!/bin/sh' '[ "$1" != online ] || xenstore-write "$XENBUS_PATH/vlan" 20p "$XENBUS_PATH/ringback/isolated" 1 || exit 1' \
     'exec /etc/xen/scripts/vif-ringback "$@"' >/etc/xen/scripts/vlan20-vif-ringback
   chmod +x /etc/xen/scripts/vlan20-vif-ringback
-  xl_clean xl network-detach g2 0 && xl_clean xl network-attach g2 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vlan20-vif-ringback &&
-    until_true 20 in_guest_connected && in_guest 10.0.0.2 '! ping -q -c 1 -W 1 10.0.0.3' &&
-    vlan g2 '' && reaches 10.0.0.3
+  xl_clean xl network-detach g2 0 && xl_clean xl network-attach g2 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vlan20-vif-ringback
 }
-in_guest_connected() { [[ $(xenstore-read "/local/domain/0/backend/vif/$(xl domid g2)/0/state") == 4 ]]; }
-claim "a script with a policy of its own puts g2 into a VLAN" with_policy
+has_policy() {
+  local backend
+  backend=/local/domain/0/backend/vif/$(xl domid g2)/0
+  [[ $(xenstore-read "$backend/vlan" "$backend/ringback/isolated") == $'20p\n1' ]]
+}
+by_tag_alone() { use_tag 20 && reaches 10.0.0.3 && use_no_tag 20; }
+not_without() { ! ping -q -c 1 -W 1 10.0.0.3 && in_guest 10.0.0.2 '! ping -q -c 1 -W 1 10.0.0.3'; }
+in_none() { vlan g2 '' && reaches 10.0.0.3; }
+claim "g2 comes again, by a script with a policy of its own" with_policy
+claim "which is in its keys" has_policy
+claim "g2 is reached with the tag of its VLAN" by_tag_alone
+claim "without it neither the bridge nor g1 reaches g2" not_without
+claim "but in no VLAN it is reached" in_none
+# What has come to a guest meanwhile: more than what acknowledges.
+# shellcheck disable=SC2016 # the guest's own
+receives='bytes=/sys/class/net/eth0/statistics/rx_bytes
+  read -r before <$bytes
+  for ((i = 0, now = before; now < before + 5000000 && i < 100; ++i)); do sleep 0.1; read -r now <$bytes; done
+  echo "$((now - before)) bytes"; ((now >= before + 5000000))'
 destroyed_in_transfer() {
-  in_guest 10.0.0.2 'iperf3 -c 10.0.0.3 -t 10 >/dev/null 2>&1 &'
-  in_guest 10.0.0.3 'iperf3 -c 10.0.0.2 -t 10 >/dev/null 2>&1 &'
-  sleep 1
-  xl_clean xl destroy g2 && reaches 10.0.0.2
+  in_guest 10.0.0.2 'iperf3 -c 10.0.0.3 -t 100 >/dev/null 2>&1 </dev/null &'
+  in_guest 10.0.0.3 'iperf3 -c 10.0.0.2 -t 100 >/dev/null 2>&1 </dev/null &'
+  in_guest 10.0.0.2 "$receives" && in_guest 10.0.0.3 "$receives" && xl_clean xl destroy g2 && reaches 10.0.0.2
 }
 claim "g2 destroyed while g1 and it send to each other: g1 is reached" destroyed_in_transfer
-create() { vif='mac=00:16:3e:00:00:02,bridge=xenbr0,script=vif-ringback' guest g2 10.0.0.3; }
-claim "g2 created with its vif on the switch" xl_clean create
+create() { kind=$2 vif="mac=00:16:3e:00:00:0$1,bridge=xenbr0,script=vif-ringback" guest "g$1" "10.0.0.$(($1 + 1))"; }
+claim "g2 created with its vif on the switch" xl_clean create 2 pv
 claim "it is reached" reaches 10.0.0.3 60
 claim "xl save and restore" saved g2
 claim "it is reached again" reaches 10.0.0.3 30
@@ -101,5 +129,15 @@ ip address flush dev xenbr0
 claim "which the host can give an address" alone
 claim "xl destroy takes g1 off" xl_clean xl destroy g1
 claim "and g2" xl_clean xl destroy g2
+claim "destroyed guests leave nothing" until_true 5 holds "$before"
+move_address up-alone xenbr0
+claim "g1 created as a PV guest" xl_clean create 1 pv
+claim "it is reached" reaches 10.0.0.2 60
+claim "g2 created as a PVH guest" xl_clean create 2 pvh
+claim "it is reached" reaches 10.0.0.3 60
+claim "TCP flows from g1 to it" tcp_flows 10.0.0.2 10.0.0.3
+claim "and from it to g1" tcp_flows 10.0.0.3 10.0.0.2
+claim "and from the bridge" tcp_flows 10.0.0.1 10.0.0.3
+for i in 1 2; do claim "xl destroy takes g$i off" xl_clean xl destroy g$i; done
 claim "destroyed guests leave nothing" until_true 5 holds "$before"
 verdicts
