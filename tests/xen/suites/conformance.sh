@@ -38,7 +38,7 @@ claim "and has made the same claims there" same_claims
 # A domain some of whose memory is still mapped stays, without a name.
 destroyed() { xl_clean xl destroy g1 && until_true 5 only_dom0; }
 only_dom0() { [[ $(xl list | wc -l) == 2 ]] || { xl list; return 1; }; }
-claim "and of its guest nothing mapped: xl destroy" destroyed
+claim "xl destroy, and the guest is gone: nothing of it is still mapped" destroyed
 
 export OURS=/tmp/ours REFERENCE=/tmp/reference TOP=/ringback-compared
 mkdir $OURS $REFERENCE

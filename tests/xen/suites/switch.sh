@@ -87,7 +87,7 @@ claim "but in no VLAN it is reached" in_none
 # shellcheck disable=SC2016 # the guest's own
 receives='bytes=/sys/class/net/eth0/statistics/rx_bytes
   read -r before <$bytes
-  for ((i = 0, now = before; now < before + 5000000 && i < 100; ++i)); do sleep 0.1; read -r now <$bytes; done
+  for ((i = 0, now = before; now < before + 5000000 && i < 300; ++i)); do sleep 0.1; read -r now <$bytes; done
   echo "$((now - before)) bytes"; ((now >= before + 5000000))'
 destroyed_in_transfer() {
   in_guest 10.0.0.2 'iperf3 -c 10.0.0.3 -t 100 >/dev/null 2>&1 </dev/null &'
