@@ -2,7 +2,7 @@
 # For suites, and dom0's init: guests, their commands, claims.
 #
 #   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=256 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
-#                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE
+#                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE. A PVH one has processor 1; what is there then, 0
 #   ramdisk_with PROGRAM       prints an initramfs with that program of the project in /payload/bin
 #   says NAME WORDS SECONDS    until its console has said so, since it was last started
 #   in_guest ADDRESS COMMAND   over TCP; variable: patience=300 seconds without a line
@@ -21,8 +21,9 @@
 #   held, holds BEFORE         what the daemon holds, and whether that is what it was
 #   xl_clean COMMAND           an xl that printed no error and did not wait in vain
 #   reboots NAME, shuts_down NAME, saved NAME
-#                              by xl_clean, to the end; `saved` restores it too
-#   claim WORDS COMMAND        the command, run in this shell, shows it. A verdict, and the last lines that it printed
+#                              by xl_clean, to the end; `saved` restores it too. What the xl that watches the guest says after
+#                              `reboots` the verdicts judge
+#   claim WORDS COMMAND        the command, run in this shell, shows it. A verdict, and the last lines that it printed. Its status
 #   may_log=WORDS              of a daemon's error that belongs to a claim
 #   verdicts                   the suite's last line: how many failed, as its exit status
 #   bridge_up NAME ADDRESS     a bridge in dom0; open_vswitch_up likewise
@@ -30,8 +31,12 @@ set -uo pipefail
 
 note() { echo "[$(cut -d' ' -f1 /proc/uptime)] $*"; }
 
+# Pinned, for QEMU 7.2 crashes PVH domains that share a processor with PV ones.
 guest() {
-  local name=$1 address=$2
+  local name=$1 address=$2 each
+  if [[ ${kind-} == pvh ]]; then
+    for each in $(xl list | awk 'NR > 1 { print $(NF - 4) }'); do xl vcpu-pin "$each" all 0; done
+  fi
   {
     echo "name='$name'"
     echo "type='${kind:-pv}'"
@@ -40,6 +45,7 @@ guest() {
     echo "kernel='/guest/vmlinux'"
     echo "ramdisk='${ramdisk:-/guest/guest.cpio}'"
     echo "extra='console=hvc0 quiet loglevel=5 mitigations=off init_on_alloc=0 tsc=reliable ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
+    [[ ${kind-} != pvh ]] || echo "cpus='1'"
     [[ -z ${vif-} ]] || echo "vif=['${vif//;/\',\'}']"
     # Or Xen emulates rdtsc, as it distrusts the emulated clock, and Linux has one in each system call (of its stack's random offset).
     echo "tsc_mode='native'"
@@ -105,17 +111,20 @@ in_guest() {
   } 8<>"/dev/tcp/$address/2323"
   [[ $line == status=0 ]]
 }
-# shellcheck disable=SC2094 # it waits for what is being written
+# The shell there obeys line by line and echoes nothing; what its console had to say before is not the command's.
 on_console() {
-  local mark=end-$RANDOM printed=/tmp/console-$1
-  : >"$printed"
+  local mark=END-${EPOCHREALTIME/[.,]/} line begun='' end=$((SECONDS + ${3:-20}))
   {
-    sleep 0.5
-    echo "$2; echo $mark=\$?"
-    until_true "${3:-20}" grep -q "$mark=[0-9]" "$printed"
-  } | socat -t 0.5 - "EXEC:xl console $1,pty,raw,echo=0" >"$printed"
-  tr -d '\r' <"$printed"
-  grep -q "$mark=0" "$printed"
+    echo "echo $mark=\$?; eval ${2@Q}; echo $mark=\$?" >&9
+    while ((SECONDS < end)) && IFS= read -r -t $((end - SECONDS)) line <&9; do
+      line=${line%$'\r'}
+      if [[ $line == *"$mark="[0-9]* ]]; then
+        [[ -z $begun ]] || break
+        begun=yes
+      elif [[ -n $begun ]]; then printf '%s\n' "$line"; fi
+      line=''
+    done
+  } 9<>"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")" && [[ $line == *"$mark=0" ]]
 }
 pids_of() { grep -lx "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3; }
 reaches() { until_true "${2:-20}" ping -q -c 1 -W 1 "$1" >/dev/null 2>&1; }
@@ -178,9 +187,10 @@ held_here() {
     "links $(compgen -G '/sys/class/net/vif*' | wc -l) kept $(compgen -G '/run/ringbackd/*' | wc -l)" \
     "KiB $(awk '/^VmRSS/ { print $2 }' "/proc/$daemon_pid/status")"
 }
-# All below a domain's backend/vif. Its home is always there: if the store doesn't list it there is no number.
+# What the store has of the vifs of a backend's domain, of all frontends, and of libxl; no number if it doesn't answer.
 vif_nodes() {
-  xenstore-ls -f "/local/domain/$1" >/tmp/nodes && grep -c "^/local/domain/$1/backend/vif/" /tmp/nodes
+  xenstore-ls -f / >/tmp/nodes &&
+    grep -cE "^/(local/domain/$1/backend|local/domain/[0-9]+/device|libxl/[0-9]+/device)/vif/" /tmp/nodes
 }
 # (Each guest has two ports in dom0 besides, of its console and its store.)
 held() {
@@ -238,6 +248,7 @@ xl_clean() {
   local verbose=yes status=0
   "$@" >/tmp/xl 2>&1 || status=$?
   grep -vE ': (debug|detail|progress): ' /tmp/xl
+  grep -q ': debug:' /tmp/xl || { echo "no debug lines"; status=1; }
   ! grep -E "$complaint" /tmp/xl || status=1
   return $status
 }
@@ -249,10 +260,13 @@ reboots() {
   local domid
   domid=$(xl domid "$1")
   mark_console "$1"
-  xl_clean xl reboot -w "$1" && until_true 40 domid_is_not "$1" "$domid" && clean_background "$1"
+  xl_clean xl reboot -w "$1" && until_true 40 domid_is_not "$1" "$domid" && debug_in_background "$1"
 }
-shuts_down() { xl_clean xl shutdown -w "$1" && until_true 20 no_domain "$1" && clean_background "$1"; }
-clean_background() { grep ': debug:' "/var/log/xen/xl-$1.log" >/dev/null && ! grep -E "$complaint" "/var/log/xen/xl-$1.log"; }
+shuts_down() {
+  xl_clean xl shutdown -w "$1" && until_true 20 no_domain "$1" && debug_in_background "$1" && clean_background "/var/log/xen/xl-$1.log"
+}
+debug_in_background() { grep -q ': debug:' "/var/log/xen/xl-$1.log" || { echo "no debug lines of xl in the background"; return 1; }; }
+clean_background() { ! grep -HE "$complaint" "$@"; }
 saved() { xl_clean xl save "$1" "/save/$1" && xl_clean xl restore "/save/$1" && rm "/save/$1"; }
 
 failures=0 claims=0
@@ -270,6 +284,7 @@ claim() {
     echo "FAILED $said ($took s, exit status $status)"
     uniq /tmp/printed | tail -n 20 | sed 's/^/   /'
   fi
+  return $status
 }
 
 daemons_are_content() {
@@ -282,17 +297,33 @@ kernels_are_content() {
   grep -q 'Linux version' /tmp/dmesg || { echo "dom0's log has lost its beginning"; return 1; }
   ! grep -L 'warnings come here' "${logs[@]}" | grep . || { echo "these have no warnings"; return 1; }
   # In a PVH guest, which QEMU emulates less well: Linux mends it, and nothing of ours has to do with it.
-  for log in "${logs[@]}"; do sed '/Bad FPU state detected/,/end trace/d' "$log" >"/tmp/judged-${log##*/}"; done
-  ! grep -HiE '\bBUG: |WARNING:|Call Trace|general protection|segfault|oom-killer|out of memory|bad page|detected stalls|blocked for more
-hw csum failure|NETDEV WATCHDOG|vif vif-[0-9-]*: |net eth[0-9]: |xen_netfront: [^Ib]|Disabled for further use
+  # What does not end before the next start is judged.
+  for log in "${logs[@]}"; do
+    sed -e ':a' -e '/Bad FPU state detected/ { /warnings come here/b' -e '/end trace/d; $!{ N; ba' -e '} }' "$log" >"/tmp/judged-${log##*/}"
+  done
+  ! grep -HiE '\bBUG: |WARNING:|Kernel panic|Call Trace|general protection|segfault|oom-killer|out of memory|bad page|detected stalls|blocked for more
+hw csum failure|NETDEV WATCHDOG|vif vif-[0-9-]*[: ]|net eth[0-9]: |xen_netfront: [^Ib]|Disabled for further use
 Illegal number of responses|going backwards|incorrect id|inactive request|still in use by backend|too big for wire|rides the rocket
 GSO (size|type)|extra (info|type)|bad rx response|rx->offset|(more|many) slots|grant refs' /tmp/dmesg /tmp/judged-guest-*.log
 }
 
+# Xen says when it ends a domain (also a triple fault, which restarts it), xl when one has ended itself. Xen's log starts anew
+# when it is full.
+domains_have_not_crashed() {
+  xl dmesg >/tmp/xen-dmesg
+  grep -q 'Xen version' /tmp/xen-dmesg || { echo "Xen's log has lost its beginning"; return 1; }
+  ! grep -F '*** Dumping Dom' /tmp/xen-dmesg && ! grep -H 'reason code 3' /var/log/xen/xl-*.log*
+}
+xl_is_content() { echo "${#xl_logs[@]} logs" && clean_background "${xl_logs[@]}"; }
+
 verdicts() {
+  local xl_logs
+  mapfile -t xl_logs < <(grep -ls ': debug:' /var/log/xen/xl-*.log*)
   grep -v 'ringbackd info: ' /out/ringbackd.log
   claim "no daemon has logged an error" daemons_are_content
   claim "no kernel has complained" kernels_are_content
+  claim "no domain has crashed: Xen has dumped none, and xl has seen none" domains_have_not_crashed
+  ((${#xl_logs[@]} == 0)) || claim "no xl that watches a guest has complained, where it has told all" xl_is_content
   echo "$((claims - failures)) of $claims claims hold"
   exit $((failures > 0))
 }
