@@ -28,7 +28,7 @@ esac
 become_root "$@"
 if [[ ${options[0]:-} == xen ]]; then
   install_packages build lab test xen
-  build release
+  build release xen_programs
   exec "$ringback/tests/xen/run.sh" "$ringback/build/release/bin" "${options[@]:1}"
 fi
 install_packages build lab test

@@ -23,7 +23,7 @@ lab_guest 1
 
 # Nothing is received before: nobody else is on the switch.
 lab_vif 1 0 --switch lab -- --statistics "$lab/statistics-0"
-errors_are 0 0 || fail "there were errors before"
+lab_wait 5 errors_are 0 0 || fail "there were errors before"
 lab_kill ringbackd
 promise 0
 lab_daemon
@@ -55,6 +55,6 @@ lab_end netfront-1.1
 not_kept() { [[ ! -e $(kept)/vif1.1 ]]; }
 lab_wait 5 not_kept
 lab_netfront 1 1 --statistics "$lab/statistics-1"
-errors_are 1 0 || fail "an old promise was kept for new rings"
+lab_wait 5 errors_are 1 0 || fail "an old promise was kept for new rings"
 lab_wait 5 reaches 0 10.2.1.2
 lab_stop
