@@ -97,8 +97,8 @@ for script in vif-bridge vif-openvswitch; do
     fi
     claim "$what: xl destroy" xl_clean xl destroy g1
     claim "$what: which leaves nothing" nothing_is_left
-    [[ -n ${first-} ]] || first=$(held)
   done
+  [[ $script != vif-bridge ]] || busy=$(held)
 done
 ovs-vsctl del-br xenbr0
 bridge_up xenbr0 10.0.0.1/24
@@ -115,14 +115,14 @@ claim "it has this name, and this mtu" has_mtu
 claim "and the daemon says that the rate is not enforced" says_of_rate
 claim "and destroyed" xl_clean xl destroy g1
 claim "leaving nothing" nothing_is_left
-# What it ran for the first guests is there: what each further one would leave shows.
+# Busy vifs have left it code that it has run and some MiB of free heap, once. What each of the idle ones since then left shows.
 has_not_grown() {
   local now
   now=$(held)
-  echo "${now##* } KiB, ${first##* } after the first guests"
-  ((${now##* } <= ${first##* } + 1024))
+  echo "${busy##* } KiB, now ${now##* }"
+  ((${now##* } <= ${busy##* } + 1024))
 }
-claim "its memory has not grown by 1 MiB since the first guests went" has_not_grown
+claim "its memory has not grown by 1 MiB since the guests in the bridge went" has_not_grown
 no_netback() { [[ -e /sys/bus/xen-backend && ! -e /sys/bus/xen-backend/drivers/vif && ! -e /sys/module/xen_netback ]]; }
 claim "the kernel's netback is not there" no_netback
 claim "the daemon ends when asked to" end_daemon
