@@ -20,15 +20,12 @@ in_driver() {
   done
   return 1
 }
-# PVH, for there no system call goes through Xen. It has one of the two processors: QEMU 7.2 crashed PVH domains now and then where
-# PV domains shared that. Should it all the same, there is a new one for the next backend.
+# PVH, for there no system call goes through Xen. Should QEMU crash it (`guest`), there is a new one for the next backend.
 driver_up() {
-  local each
   [[ $domain == dom0 ]] || there true && return
   xl destroy driver
   : >/var/log/xen/console/guest-driver.log
-  for each in Domain-0 g1 g2; do xl vcpu-pin "$each" all 0; done
-  kind=pvh extra='cpus="1"' driver_domain 400 '. /payload/suite' && says driver DRIVER-UP 120 || return
+  kind=pvh driver_domain 400 '. /payload/suite' && says driver DRIVER-UP 120 || return
   exec 7<>"$(xenstore-read "/local/domain/$(xl domid driver)/console/tty")"
   there bridge_up xenbr0 10.0.0.1/24
 }
