@@ -214,19 +214,16 @@ void Daemon::remove_orphans() {
   for (const auto& tap : *taps) {
     if (!tap.what.starts_with(kept_as_prefix)) continue;
     const auto id = vif_of(std::string_view(tap.what).substr(kept_as_prefix.size()));
-    if (!id) continue;
-    if (!has_gone(*id)) continue;
-    if (const auto removed = taps_.remove(tap.what); !removed)
-      spdlog::error("{}", removed.error().what);
-    else
+    if (id && has_gone(*id) && remove_what_is_left_of(*id))
       spdlog::info("removed {}, whose vif has gone", tap.name);
   }
 }
 
-void Daemon::remove_what_is_left_of(VifId id) {
+bool Daemon::remove_what_is_left_of(VifId id) {
   kept_.remove(xenstore::device_name(id));
-  if (const auto removed = taps_.remove(kept_as(id)); !removed)
-    spdlog::error("{}", removed.error().what);
+  const auto removed = taps_.remove(kept_as(id));
+  if (!removed) spdlog::error("{}", removed.error().what);
+  return removed.has_value();
 }
 
 void Daemon::look_at(VifId id) {

@@ -41,7 +41,7 @@ class Daemon {
   void scan();
   void remove_orphans();
   bool has_gone(xenstore::VifId id);
-  void remove_what_is_left_of(xenstore::VifId id);
+  bool remove_what_is_left_of(xenstore::VifId id);
   void look_after_switches();
   void look_at(xenstore::VifId id);
   bool is_ours(xenstore::VifId id);

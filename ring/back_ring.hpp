@@ -30,8 +30,8 @@ class BackRing {
  public:
   using Shared = SharedRing<Request, Response>;
 
-  // The responses that are being given. Zeroed for a fresh ring: a promise
-  // that was made for another would be kept in it.
+  // The responses that are being given. Zeroed for a fresh ring: a promise that was made for
+  // another would be kept in it.
   struct Kept {
     static constexpr Index most = 256;
     std::uint64_t promise = 0;  // the first one's index, and how many there are above bit 32

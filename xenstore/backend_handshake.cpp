@@ -124,7 +124,8 @@ void BackendHandshake::Step::look_first() {
       say(XenbusState::closed);
       enter(State::condemned);
     } else if (is_connected(ours) || ours == XenbusState::init_wait) {
-      connect();                // perhaps to rings that were in use before
+      // Perhaps to rings that were in use before.
+      connect();
     } else if (view_.online) {  // it did not wait for the offer (MiniOS)
       offer();
       connect();

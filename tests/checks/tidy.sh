@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 # A line each: how it is compiled, without its output's name, and where it is.
 jq -r --arg room "$PWD/$room/" '.[] | select(.file | startswith($room) and endswith(".cpp"))
-  | [(.command | sub(" -o .*"; "")), .file] | @tsv' "$build/compile_commands.json" | sort >"$work/sources"
+  | "\(.command | sub(" -o .*"; ""))\t\(.file)"' "$build/compile_commands.json" | sort >"$work/sources"
 
 tidy() { clang-tidy -quiet --config-file=.clang-tidy -p "$@" >"$work/log" 2>&1; }
 group=() failed=0
