@@ -144,13 +144,15 @@ std::optional<Fault> Queue::fault() const {
 // Copies each request once and cuts them into chains; returns how many chains.
 std::size_t Queue::read_burst(ring::Index available) {
   constexpr std::size_t longest = 2 * ring::max_tx_slots;  // in slots, of a chain
+  // The first chain must be whole however short a burst is.
+  constexpr std::size_t copied_at_once = std::max(burst_size, longest);
   const std::size_t looked_at = std::min<std::size_t>(available, window);
   std::size_t copied = 0;
   std::size_t count = 0;
   std::size_t next = 0;
   while (count < burst_size && next < looked_at) {
     if (copied - next < longest && copied < looked_at) {
-      const std::size_t more = std::min(looked_at - copied, burst_size);
+      const std::size_t more = std::min(looked_at - copied, copied_at_once);
       tx_.requests({requests_.data() + copied, more}, static_cast<ring::Index>(copied));
       copied += more;
     }
