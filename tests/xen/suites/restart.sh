@@ -28,8 +28,9 @@ claim "their states are watched" until_true 5 states_seen
 ways=("10.0.0.1 10.0.0.2" "10.0.0.3 10.0.0.1" "10.0.1.2 10.0.1.3") # by the tap; by the uplink; by the switch alone
 # By tap and by switch, both ways, with as much as there can be. Who receives is the client: it knows what has come.
 loads=("10.0.0.1 10.0.0.2" "10.0.0.2 10.0.0.1" "10.0.1.2 10.0.1.3 5202" "10.0.1.3 10.0.1.2")
+# That it was ended it says at once, and that would lie in the middle of a line that is only half written.
 load() { # FROM TO [PORT]
-  at "$2" "{ echo \$BASHPID >/tmp/pid-iperf3-$1; exec iperf3 -R -f m -c $1 -p ${3:-5201} -t 10000; } </dev/null >/tmp/iperf3-$1 2>&1 &"
+  at "$2" "{ echo \$BASHPID >/tmp/pid-iperf3-$1; exec iperf3 -R -f m -c $1 -p ${3:-5201} -t 10000; } </dev/null >/tmp/iperf3-$1 2>/dev/null &"
 }
 load_ends() { # FROM TO [PORT]: true if it has gone on until now
   at "$2" "read -r pid </tmp/pid-iperf3-$1; rm /tmp/pid-iperf3-$1; kill \$pid || exit
