@@ -73,9 +73,14 @@ class GrantMapperHandle {
     SharedMemory mapped;
     DomainMemory memory;
   };
+  // Whose pages the copies of a batch were from last, or went to.
   struct Side {
-    std::byte* bytes = nullptr;
-    std::int16_t status = GNTST_okay;
+    std::uint32_t domain = none;
+    DomainMemory memory;
+  };
+  struct Place {
+    std::byte* bytes;
+    std::int16_t status;
   };
 
   GrantMapperHandle(Client client, DomainId self, SharedMemory epoch);
@@ -84,9 +89,11 @@ class GrantMapperHandle {
   void end(Mapped mapped);
   void drop_dead_granters();
 
-  std::int16_t copy(const xengnttab_grant_copy_segment_t& segment);
-  Side find(DomainId domain, GrantRef ref, std::uint16_t offset, std::uint16_t size, bool write);
-  Side find_granter(DomainId domain);
+  std::int16_t copy(const xengnttab_grant_copy_segment_t& segment, Side& source, Side& destination);
+  Place find(Side& side, DomainId domain, GrantRef ref, std::uint16_t offset, std::uint16_t size,
+             bool write);
+  std::int16_t turn_to(Side& side, DomainId domain);
+  std::int16_t find_granter(DomainId domain);
 
   std::mutex mutex_;
   Client client_;
@@ -94,6 +101,7 @@ class GrantMapperHandle {
   SharedMemory epoch_;
   std::map<void*, Mapped> mapped_;
   std::vector<std::unique_ptr<Granter>> granters_;  // by domid
+  std::vector<std::unique_ptr<Granter>> gone_;      // a copy of this batch may be in their memory
 };
 
 }  // namespace ringback::hypervisor::embedded

@@ -102,55 +102,74 @@ void GrantMapperHandle::copy(std::span<xengnttab_grant_copy_segment_t> segments)
     std::uint64_t after;
     ~Batch() { counter.store(after, std::memory_order_release); }
   } const batch{epoch, even + 2};  // also when there is no memory to map a granter
-  for (auto& segment : segments) segment.status = copy(segment);
+  // Mostly one domain after the other is the same one.
+  Side source, destination;
+  for (auto& segment : segments) segment.status = copy(segment, source, destination);
+  gone_.clear();
 }
 
-inline std::int16_t GrantMapperHandle::copy(const xengnttab_grant_copy_segment_t& segment) {
+inline std::int16_t GrantMapperHandle::copy(const xengnttab_grant_copy_segment_t& segment,
+                                            Side& source, Side& destination) {
   const bool from_grant = (segment.flags & GNTCOPY_source_gref) != 0;
   const bool to_grant = (segment.flags & GNTCOPY_dest_gref) != 0;
   if (!from_grant && !to_grant) return GNTST_bad_copy_arg;
   if (segment.len == 0) return GNTST_okay;  // as Linux: the grant is not looked at
-  const auto side = [&](bool is_grant, const auto& end, bool write) {
-    if (!is_grant) return Side{static_cast<std::byte*>(end.virt)};
-    return find(end.foreign.domid, end.foreign.ref, end.foreign.offset, segment.len, write);
-  };
-  const Side source = side(from_grant, segment.source, false);
-  if (source.status != GNTST_okay) return source.status;
-  const Side destination = side(to_grant, segment.dest, true);
-  if (destination.status != GNTST_okay) return destination.status;
-  std::memmove(destination.bytes, source.bytes, segment.len);
+  const void* from = segment.source.virt;
+  void* to = segment.dest.virt;
+  if (from_grant) {
+    const auto& end = segment.source.foreign;
+    const Place place = find(source, end.domid, end.ref, end.offset, segment.len, false);
+    if (place.status != GNTST_okay) return place.status;
+    from = place.bytes;
+  }
+  if (to_grant) {
+    const auto& end = segment.dest.foreign;
+    const Place place = find(destination, end.domid, end.ref, end.offset, segment.len, true);
+    if (place.status != GNTST_okay) return place.status;
+    to = place.bytes;
+  }
+  std::memmove(to, from, segment.len);
   return GNTST_okay;
 }
 
-inline GrantMapperHandle::Side GrantMapperHandle::find(DomainId domain, GrantRef ref,
-                                                       std::uint16_t offset, std::uint16_t size,
-                                                       bool write) {
-  if (offset > page_size || size > page_size - offset) return {nullptr, GNTST_bad_copy_arg};
-  if (domain >= granters_.size() || !granters_[domain] || !granters_[domain]->memory.alive())
-    if (const Side found = find_granter(domain); found.status != GNTST_okay) return found;
-  const DomainMemory& memory = granters_[domain]->memory;
-  if (ref < first_ref || ref >= memory.refs()) return {nullptr, GNTST_bad_gntref};
-  const GrantEntry entry = memory.grant(ref);
+inline GrantMapperHandle::Place GrantMapperHandle::find(Side& side, DomainId domain, GrantRef ref,
+                                                        std::uint16_t offset, std::uint16_t size,
+                                                        bool write) {
+  if (std::size_t{offset} + size > page_size) return {nullptr, GNTST_bad_copy_arg};
+  if (side.domain != domain)
+    if (const std::int16_t status = turn_to(side, domain); status != GNTST_okay)
+      return {nullptr, status};
+  const std::uint32_t page = page_of(ref);  // far too many where ref < first_ref
+  if (page >= side.memory.pages()) return {nullptr, GNTST_bad_gntref};
+  const GrantEntry entry = side.memory.grant(ref);
   if ((entry.flags & GTF_type_mask) != GTF_permit_access || entry.domain != self_)
     return {nullptr, GNTST_bad_gntref};
   if (write && (entry.flags & GTF_readonly) != 0) return {nullptr, GNTST_permission_denied};
-  return {memory.page(page_of(ref)) + offset};
+  return {side.memory.page(page) + offset, GNTST_okay};
+}
+
+std::int16_t GrantMapperHandle::turn_to(Side& side, DomainId domain) {
+  if (domain >= granters_.size() || !granters_[domain] || !granters_[domain]->memory.alive())
+    if (const std::int16_t status = find_granter(domain); status != GNTST_okay) return status;
+  side = {domain, granters_[domain]->memory};
+  return GNTST_okay;
 }
 
 // Gets the domain's memory from the server, unless the domain has gone or has nothing for us.
-GrantMapperHandle::Side GrantMapperHandle::find_granter(DomainId domain) {
-  if (domain < granters_.size()) granters_[domain].reset();
+std::int16_t GrantMapperHandle::find_granter(DomainId domain) {
+  if (domain < granters_.size() && granters_[domain])
+    gone_.push_back(std::move(granters_[domain]));
   const auto reply = client_.call({.call = Call::copy_access, .domain = domain});
-  if (!reply) return {nullptr, GNTST_general_error};
-  if (reply->header.value == 0) return {nullptr, GNTST_bad_domain};
-  if (reply->descriptors.empty()) return {nullptr, GNTST_bad_gntref};
+  if (!reply) return GNTST_general_error;
+  if (reply->header.value == 0) return GNTST_bad_domain;
+  if (reply->descriptors.empty()) return GNTST_bad_gntref;
   auto mapped =
       SharedMemory::map(reply->descriptors.front().get(), DomainMemory::size(reply->header.pages));
-  if (!mapped) return {nullptr, GNTST_general_error};
+  if (!mapped) return GNTST_general_error;
   if (granters_.size() <= domain) granters_.resize(domain + 1u);
   const DomainMemory memory(mapped->base(), reply->header.pages);
   granters_[domain].reset(new Granter{std::move(*mapped), memory});
-  return {};
+  return GNTST_okay;
 }
 
 }  // namespace ringback::hypervisor::embedded
