@@ -29,12 +29,14 @@ void Copier::flush() {
   const std::span batch(batch_.data(), count_);
   const bool called = grants_.copy(batch).has_value();
   for (std::size_t i = 0; i < count_; ++i) {
-    if (!called || batch[i].status != GNTST_okay) blame(batch[i], owners_[i]);
+    if (!called || batch[i].status != GNTST_okay) [[unlikely]]
+      blame(batch[i], owners_[i]);
   }
   count_ = 0;
 }
 
 void Copier::blame(const Copy& copy, const Owner& owner) {
+  ++failures_;
   const bool from_grant = (copy.flags & GNTCOPY_source_gref) != 0;
   const bool to_grant = (copy.flags & GNTCOPY_dest_gref) != 0;
   const auto& source = copy.source.foreign;

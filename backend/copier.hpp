@@ -51,16 +51,15 @@ class Copier {
       offset += piece.size;
     }
   }
-  // The first `size` bytes of pieces that are the frame's.
+  // The first `size` bytes of pieces that are the frame's; 0 only of no pieces.
   void to_local(std::span<const ring::Piece> pieces, Frame& frame, std::byte* to,
                 std::size_t size) {
     for (const ring::Piece& piece : pieces) {
       const std::size_t chunk = std::min<std::size_t>(size, piece.size);
-      if (chunk == 0) return;
       append(hypervisor::GrantEnd{frame.domain, piece.gref, piece.offset}, hypervisor::LocalEnd{to},
              static_cast<std::uint16_t>(chunk), &frame, nullptr);
       to += chunk;
-      size -= chunk;
+      if ((size -= chunk) == 0) return;
     }
   }
   // The whole frame.
@@ -72,6 +71,8 @@ class Copier {
   // Carries out what was appended. Frames, responses and memory named there must still be where
   // they were.
   void flush();
+  // Copies that have failed so far: where it stands still there is nothing to look for.
+  std::uint64_t failures() const { return failures_; }
 
   // For the burst in hand: net::head_size for each of its frames, with head_room before it; and
   // room for whole ones, at a page's start.
@@ -96,7 +97,8 @@ class Copier {
   template <class From, class To>
   void append(const From& from, const To& to, std::uint16_t size, Frame* frame,
               ring::RxResponse* response) {
-    if (count_ == batch_size) flush();
+    if (count_ == batch_size) [[unlikely]]
+      flush();
     hypervisor::set_copy(batch_[count_], from, to, size);
     owners_[count_].frame = frame;
     owners_[count_].response = response;
@@ -110,6 +112,7 @@ class Copier {
   std::vector<hypervisor::Copy> batch_;  // the first count_ of them
   std::vector<Owner> owners_;            // one for each of batch_
   std::size_t count_ = 0;
+  std::uint64_t failures_ = 0;
   hypervisor::PageMemory heads_;
   hypervisor::PageMemory whole_frames_;
   hypervisor::PageMemory scratch_;

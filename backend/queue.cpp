@@ -180,19 +180,21 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
   if (port_.wants_whole_frames()) whole = copier.whole_frames();
   std::size_t frames = 0;
   bool any_claims = false;
-  for (std::size_t c = 0; c < count; ++c) {
-    TxChain& chain = chains_[c];
-    if (chain.verdict == TxVerdict::error) tx_counters_.drop(Drop::malformed);
-    if (chain.verdict != TxVerdict::frame) continue;
-    Frame& frame = frames_[frames];
+  Frame* next = frames_.data();
+  for (TxChain& chain : std::span(chains_).first(count)) {
+    if (chain.verdict != TxVerdict::frame) [[unlikely]] {
+      if (chain.verdict == TxVerdict::error) tx_counters_.drop(Drop::malformed);
+      continue;
+    }
+    Frame& frame = *next++;
     // Field by field: a whole one would be built elsewhere first, and its copy wait for that.
     frame.rest = {};
     frame.domain = config_.guest;
     frame.size = chain.size;
     frame.offload = chain.offload;
     frame.failed = false;
-    frame.head = copier.head(frames).first(std::min<std::size_t>(chain.size, net::head_size));
-    if (!whole.empty() && chain.size > net::head_size) {
+    frame.head = copier.head(frames++).first(std::min<std::size_t>(chain.size, net::head_size));
+    if (!whole.empty() && chain.size > net::head_size) [[unlikely]] {
       const std::size_t phase = page_phase(chain);
       if (phase + chain.size <= whole.size()) {
         frame.head = whole.subspan(phase, chain.size);
@@ -201,8 +203,7 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     }
     copier.to_local(chain.view(), frame, frame.head.data(), frame.head.size());
     if (frame.head.size() < chain.size) frame.rest = behind(frame.head.size(), chain);
-    any_claims = any_claims || claims_something(chain.offload);
-    ++frames;
+    any_claims |= claims_something(chain.offload);
   }
   frame_count_ = frames;
   copier.flush();

@@ -59,6 +59,7 @@ inline bool RxSink::reserve(ring::Index slots, Copier& copier) {
 }
 
 inline void RxSink::took(Frame& frame, ring::Index slots) {
+  placed_bytes_ += frame.size;
   ring_.consume(slots);
   posted_ -= slots;
   placed_[placed_count_].frame = &frame;
@@ -126,6 +127,7 @@ inline void RxSink::deliver_one(Frame& frame, Copier& copier) {
 
 void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
+  failures_before_ = copier.failures();
   for (Frame* frame : frames) {
     if (frame->failed)
       counters_.drop(Drop::bad_grant);  // another receiver of it has found out
@@ -139,6 +141,7 @@ void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
 
 bool RxSink::drain(Copier& copier) {
   const std::lock_guard lock(mutex_);
+  failures_before_ = copier.failures();
   bool any = false;
   while (!backlog_.empty()) {
     std::size_t moved = 0;
@@ -219,8 +222,18 @@ void RxSink::hold(Frame& frame, Copier& copier) {
 void RxSink::finish(Copier& copier) {
   if (placed_count_ == 0) return;
   copier.flush();
+  if (copier.failures() != failures_before_) leave_out_failed(copier);
+  counters_.delivered(placed_bytes_, placed_count_);
+  if (ring_.answer({responses_.data(), response_count_})) events_.notify(port_);
+  placed_count_ = response_count_ = 0;
+  placed_bytes_ = 0;
+}
+
+// What could not be copied is answered all the same, but not counted as delivered.
+void RxSink::leave_out_failed(const Copier& copier) {
+  failures_before_ = copier.failures();
   const ring::RxResponse* response = responses_.data();
-  std::uint64_t frames = 0;
+  std::size_t frames = 0;
   std::uint64_t bytes = 0;
   for (const Placed& placed : std::span(placed_.data(), placed_count_)) {
     bool good = true;
@@ -229,9 +242,8 @@ void RxSink::finish(Copier& copier) {
     bytes += good ? placed.frame->size : 0;
     if (!good) counters_.drop(placed.frame->failed ? Drop::bad_grant : Drop::bad_receiver);
   }
-  counters_.delivered(bytes, frames);
-  if (ring_.answer({responses_.data(), response_count_})) events_.notify(port_);
-  placed_count_ = response_count_ = 0;
+  placed_count_ = frames;
+  placed_bytes_ = bytes;
 }
 
 }  // namespace ringback::backend

@@ -60,6 +60,7 @@ class RxSink final : public Sink {
   bool place_in_many(Frame& frame, Copier& copier);
   void hold(Frame& frame, Copier& copier);
   void finish(Copier& copier);
+  void leave_out_failed(const Copier& copier);
 
   const hypervisor::DomainId guest_;
   ring::RxBackRing ring_;
@@ -78,6 +79,8 @@ class RxSink final : public Sink {
     ring::Index slots;
   };
   std::size_t placed_count_ = 0;
+  std::uint64_t placed_bytes_ = 0;
+  std::uint64_t failures_before_ = 0;  // of the copier's, before any of these
   std::size_t response_count_ = 0;
   std::array<Placed, burst_size> placed_;
   std::array<ring::RxResponse, ring::RxBackRing::Kept::most> responses_;

@@ -47,8 +47,7 @@ bool crosses_page(std::uint32_t offset, std::uint32_t size) {
   return offset + size > page_size;
 }
 
-void read_slots(std::span<const TxRequest> slots, TxChain& chain) {
-  const TxRequest& first = slots.front();
+void begin(const TxRequest& first, TxChain& chain) {
   chain.verdict = TxVerdict::fatal;
   chain.fault = TxFault::none;
   chain.slots = 1;
@@ -56,6 +55,18 @@ void read_slots(std::span<const TxRequest> slots, TxChain& chain) {
   chain.piece_count = 0;
   chain.size = first.size;
   chain.offload = {to_checksum(first.flags, tx_checksum_flags), net::Gso::none, 0};
+}
+
+// size: the first fragment's own.
+void end(const TxRequest& first, std::uint16_t size, TxChain& chain) {
+  if (crosses_page(first.offset, size)) return fail(chain, TxVerdict::fatal, TxFault::crosses_page);
+  if (size < net::ethernet_header_size) return fail(chain, TxVerdict::error, TxFault::too_short);
+  chain.pieces[0] = {first.gref, first.offset, size};
+  chain.verdict = TxVerdict::frame;
+}
+
+void read_slots(std::span<const TxRequest> slots, TxChain& chain) {
+  const TxRequest& first = slots.front();
   if (first.flags & NETTXF_extra_info) {
     const TxFault fault = read_extras(slots, chain);
     if (fault != TxFault::none) return fail(chain, TxVerdict::fatal, fault);
@@ -79,12 +90,9 @@ void read_slots(std::span<const TxRequest> slots, TxChain& chain) {
   }
 
   if (behind_first > first.size) return fail(chain, TxVerdict::error, TxFault::size_mismatch);
-  const auto size = static_cast<std::uint16_t>(first.size - behind_first);
-  if (crosses_page(first.offset, size)) return fail(chain, TxVerdict::fatal, TxFault::crosses_page);
-  if (fragments > max_tx_slots) return fail(chain, TxVerdict::error, TxFault::too_many_slots);
-  if (size < net::ethernet_header_size) return fail(chain, TxVerdict::error, TxFault::too_short);
-  chain.pieces[0] = {first.gref, first.offset, size};
-  chain.verdict = TxVerdict::frame;
+  end(first, static_cast<std::uint16_t>(first.size - behind_first), chain);
+  if (fragments > max_tx_slots && chain.fault != TxFault::crosses_page)
+    fail(chain, TxVerdict::error, TxFault::too_many_slots);
 }
 
 }  // namespace
@@ -118,7 +126,12 @@ TxChain read_tx_chain(std::span<const TxRequest> slots) {
 }
 
 void read_tx_chain(std::span<const TxRequest> slots, TxChain& chain) {
-  read_slots(slots, chain);
+  const TxRequest& first = slots.front();
+  begin(first, chain);
+  // Most frames are one slot.
+  if ((first.flags & (NETTXF_extra_info | NETTXF_more_data)) != 0) return read_slots(slots, chain);
+  chain.piece_count = 1;
+  end(first, first.size, chain);
 }
 
 }  // namespace ringback::ring

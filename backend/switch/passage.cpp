@@ -44,6 +44,7 @@ void Passage::look_up(MacTable& macs, GroupTable* groups, Moment now, Counters& 
       tags_[i] = way.tag.value_or(0);
       if (way.tag) tagged_ |= Set{1} << i;
       sizes_[i] = frame.size;
+      bytes_ += frame.size;
       way.list->frames |= Set{1} << i;
       if (way.audience) {
         narrowed_ |= Set{1} << i;
@@ -105,6 +106,7 @@ Passage::List& Passage::list_for(PortNumber to) {
 }
 
 void Passage::deliver(std::size_t queue, Copier& copier, Counters& counters) {
+  const std::uint64_t failures = copier.failures();
   Set given = 0;
   for (std::size_t l = 0; l < list_count_; ++l)
     given |= give(lists_[l].to, lists_[l].frames, queue, copier);
@@ -114,7 +116,7 @@ void Passage::deliver(std::size_t queue, Copier& copier, Counters& counters) {
         given |= give(static_cast<PortNumber>(to), flooded_to(static_cast<PortNumber>(to)), queue,
                       copier);
   }
-  count(given, counters);
+  count(given, copier.failures() == failures, counters);
   for (const PortTable::Mirror& mirror : ports_.mirrors)
     give(mirror.to, seen_by(mirror), queue, copier);
 }
@@ -192,9 +194,11 @@ Passage::Set Passage::seen_by(const PortTable::Mirror& mirror) const {
   return seen;
 }
 
-void Passage::count(Set given, Counters& counters) const {
+void Passage::count(Set given, bool all_good, Counters& counters) const {
   Set all = flooded_.frames;
   for (std::size_t l = 0; l < list_count_; ++l) all |= lists_[l].frames;
+  if (all_good && given == all)
+    return counters.delivered(bytes_, static_cast<std::uint64_t>(std::popcount(all)));
   std::uint64_t frames = 0;
   std::uint64_t bytes = 0;
   for_each(all, [&](std::size_t i) {

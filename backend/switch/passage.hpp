@@ -52,7 +52,7 @@ class Passage {
   void shape(const PortTable::Place& to, std::size_t i);
   Set flooded_to(PortNumber to) const;
   Set seen_by(const PortTable::Mirror& mirror) const;
-  void count(Set given, Counters& counters) const;
+  void count(Set given, bool all_good, Counters& counters) const;
 
   const PortTable& ports_;
   const PortTable::Place& from_;
@@ -61,6 +61,7 @@ class Passage {
   std::array<net::VlanId, burst_size> vlans_;
   std::array<net::VlanTag, burst_size> tags_;    // the last that each had; 0: none yet
   std::array<std::uint32_t, burst_size> sizes_;  // as they came
+  std::uint64_t bytes_ = 0;                      // of all that are on a list
   std::size_t list_count_ = 0;
   std::array<List, burst_size> lists_;
   List flooded_ = {0, 0};
