@@ -7,7 +7,7 @@
 # RINGBACK_LAB is set the second time.
 #
 #   lab_start BIN [ringbackd options]     the hypervisor and the daemon; BIN is the folder of the programs
-#   lab_hypervisor BIN, lab_daemon [ringbackd options]
+#   lab_hypervisor BIN [options of ringback-hypervisor serve], lab_daemon [ringbackd options]
 #                                         one of them alone
 #   lab_guest DOMID                       a guest (1 to 250): a domain and its network namespace
 #   lab_vif DOMID DEVID [ringback vif attach options] [-- ringback-netfront options]
@@ -103,7 +103,7 @@ lab_kill() {
 
 lab_hypervisor() {
   PATH=$(realpath "$1"):$PATH
-  ringback-hypervisor serve >"$lab/hypervisor.log" 2>&1 &
+  ringback-hypervisor serve "${@:2}" >"$lab/hypervisor.log" 2>&1 &
   lab_pid[hypervisor]=$!
   lab_wait 10 grep -qs serving "$lab/hypervisor.log"
 }

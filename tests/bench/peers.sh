@@ -35,8 +35,8 @@ peer_stop() {
 
 ours_title="Ringback's switch"
 ours_sizes="$short_sizes 65535"
-ours_start() {
-  lab_hypervisor "$1"
+ours_start() { # BIN [options of ringback-hypervisor serve]
+  lab_hypervisor "$@"
   lab_spawn ringbackd 0 taskset -c "$switch_cpu" ringbackd --workers 1
   lab_wait 10 grep -qs serving "$lab/ringbackd.log"
   lab_guest 1

@@ -3,12 +3,14 @@
 #include <limits>
 
 #include "xenstore/server/operations.hpp"
-#include "xenstore/server/quota.hpp"
 
 namespace ringback::xenstore::server {
 
-Machine::Machine()
-    : domains_{{0, {}}}, special_{{"@introduceDomain", {Entry{}}}, {"@releaseDomain", {Entry{}}}} {}
+Machine::Machine(Quota quota)
+    : quota_(quota),
+      tree_(quota.entry_nb),
+      domains_{{0, {}}},
+      special_{{"@introduceDomain", {Entry{}}}, {"@releaseDomain", {Entry{}}}} {}
 
 void Machine::introduce(DomainId domain) {
   if (domains_.try_emplace(domain).second) notify_special("@introduceDomain");
@@ -117,6 +119,10 @@ void Machine::Nodes::changed(const std::string& path, Scope scope, const Permiss
 }
 std::size_t Machine::Nodes::owned_by(std::uint32_t domain) const {
   return machine_.tree_.owned_by(domain);
+}
+
+std::size_t Machine::Nodes::room_of(std::uint32_t domain) const {
+  return machine_.tree_.room_of(domain);
 }
 
 }  // namespace ringback::xenstore::server

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "xenstore/server/quota.hpp"
 #include "xenstore/server/session.hpp"
 
 namespace ringback::xenstore::server {
@@ -13,7 +14,7 @@ using SessionId = std::uint64_t;
 
 class Machine {
  public:
-  Machine();
+  explicit Machine(Quota quota = {});
   Machine(const Machine&) = delete;
 
   // A domain exists for the store from introduce() to release(); domain 0 always does. Both are
@@ -51,6 +52,7 @@ class Machine {
     void erase(const std::string& path) override;
     void changed(const std::string& path, Scope scope, const Permissions* before) override;
     std::size_t owned_by(std::uint32_t domain) const override;
+    std::size_t room_of(std::uint32_t domain) const override;
 
    private:
     Machine& machine_;
@@ -78,6 +80,7 @@ class Machine {
   Reply end_transaction(Session& session, const Request& request);
   Reply perform_on_domains(const Request& request);
 
+  const Quota quota_;
   Tree tree_;
   Nodes nodes_{*this};
   std::map<std::uint32_t, Domain> domains_;

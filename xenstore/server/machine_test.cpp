@@ -336,6 +336,20 @@ TEST_CASE_FIXTURE(Store, "a guest owns at most 1000 nodes") {
   CHECK(other.write("data/x", "") == "OK");
 }
 
+TEST_CASE("what a guest may own and watch is its store's owner's to say") {
+  Machine machine({.entry_nb = 20, .watch_nb = 1});
+  machine.introduce(1);
+  make_domain_directory(machine.nodes(), 1);
+  const std::size_t begun = machine.nodes().owned_by(1);
+  REQUIRE(begun < 20);
+  TestClient guest(machine, 1);
+  for (std::size_t i = begun; i < 20; ++i)
+    CHECK(guest.write("data/" + std::to_string(i), "") == "OK");
+  CHECK(guest.write("data/more", "") == "ENOSPC");
+  CHECK(guest.watch("data", "t") == "OK");
+  CHECK(guest.watch("device", "t") == "E2BIG");
+}
+
 TEST_CASE_FIXTURE(Store, "a guest does not get past its 1000 nodes by a transaction") {
   fill(guest);
   guest.remove("data/d0/0");

@@ -51,8 +51,7 @@ Outcome<void> create(View& view, const Caller& caller, const std::string& path,
     if ((parent = *found)) break;
     missing.push_back(above);
   }
-  if (!caller.privileged() && view.owned_by(caller.domain) + missing.size() > quota::nodes)
-    return over_quota(view);
+  if (!caller.privileged() && missing.size() > view.room_of(caller.domain)) return over_quota(view);
 
   Node changed_parent = *parent;
   changed_parent.children.emplace_back(name_of(missing.back()));

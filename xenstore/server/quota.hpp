@@ -17,3 +17,13 @@ inline constexpr std::size_t backlog =
     2 << 20;  // bytes of events not yet taken: then events are dropped
 
 }  // namespace ringback::xenstore::server::quota
+
+namespace ringback::xenstore::server {
+
+// Those that an operator may set, as by xenstored's options of these names.
+struct Quota {
+  std::size_t entry_nb = quota::nodes;
+  std::size_t watch_nb = quota::watches;
+};
+
+}  // namespace ringback::xenstore::server

@@ -210,7 +210,7 @@ Machine::Reply Machine::add_watch(Session& session, const Request& request) {
   std::size_t watches = 0;
   for (const auto& [id, other] : sessions_)
     if (other.domain == session.domain) watches += other.watches.size();
-  if (session.domain != 0 && watches >= quota::watches) return failed(E2BIG);
+  if (session.domain != 0 && watches >= quota_.watch_nb) return failed(E2BIG);
   session.watches.push_back(std::move(watch));
   return ok;
 }

@@ -38,12 +38,12 @@ std::string store_path(const std::string& directory, DomainId domain) {
   return domain_directory(directory, domain) + "/xenstore";
 }
 
-int serve(const std::string& directory, std::uint32_t mebibytes) {
+int serve(const std::string& directory, std::uint32_t mebibytes, xenstore::server::Quota quota) {
   auto loop = EventLoop::open();
   if (!loop) return complain(loop.error());
   if (auto stopping = (*loop)->stop_on_signals(); !stopping) return complain(stopping.error());
 
-  xenstore::server::StoreServer store(**loop);
+  xenstore::server::StoreServer store(**loop, quota);
   ServerOptions options{
       .directory = directory,
       .pages = mebibytes * 256,
@@ -174,7 +174,12 @@ int main(int argc, char** argv) {
   serving->add_option("--domain-memory", mebibytes, "Memory that a domain can grant, in MiB")
       ->check(CLI::Range(1u, 1024u * 1024))
       ->capture_default_str();
-  serving->callback([&] { status = serve(directory, mebibytes); });
+  xenstore::server::Quota quota;
+  serving->add_option("--entry-nb", quota.entry_nb, "Nodes of the store that a domain can own")
+      ->capture_default_str();
+  serving->add_option("--watch-nb", quota.watch_nb, "Watches that a domain can have")
+      ->capture_default_str();
+  serving->callback([&] { status = serve(directory, mebibytes, quota); });
 
   CLI::App* const executing =
       add("exec", "Run a command in a domain, which lives as long as a command runs in it");

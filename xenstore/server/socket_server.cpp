@@ -13,7 +13,7 @@ namespace ringback::xenstore::server {
 
 using hypervisor::Descriptor;
 
-StoreServer::StoreServer(hypervisor::EventLoop& loop) : loop_(loop) {
+StoreServer::StoreServer(hypervisor::EventLoop& loop, Quota quota) : loop_(loop), machine_(quota) {
   make_domain_directory(machine_.nodes(), 0);
 }
 

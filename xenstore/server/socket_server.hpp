@@ -15,7 +15,7 @@ namespace ringback::xenstore::server {
 class StoreServer {
  public:
   // The loop must outlive it. Domain 0 is there from the start, with its directory.
-  explicit StoreServer(hypervisor::EventLoop& loop);
+  explicit StoreServer(hypervisor::EventLoop& loop, Quota quota = {});
   StoreServer(const StoreServer&) = delete;
   ~StoreServer();
 

@@ -67,8 +67,8 @@ Outcome<void> Transaction::check_owners(
   for (const auto& [domain, nodes] : growth) {
     if (nodes <= 0) continue;
     if (!domain_exists(domain)) return tl::unexpected<int>(ENOMEM);
-    const std::size_t total = tree_.owned_by(domain) + static_cast<std::size_t>(nodes);
-    if (!caller_.privileged() && domain != 0 && total > quota::nodes)
+    if (!caller_.privileged() && domain != 0 &&
+        static_cast<std::size_t>(nodes) > tree_.room_of(domain))
       return tl::unexpected<int>(ENOSPC);
   }
   return {};

@@ -28,6 +28,7 @@ class Transaction : public View {
   void erase(const std::string& path) override;
   void changed(const std::string& path, Scope scope, const Permissions* before) override;
   std::size_t owned_by(std::uint32_t domain) const override { return tree_.owned_by(domain); }
+  std::size_t room_of(std::uint32_t domain) const override { return tree_.room_of(domain); }
 
   // commit() will fail with ENOMEM.
   void spoil() override { spoilt_ = true; }

@@ -2,7 +2,7 @@
 
 namespace ringback::xenstore::server {
 
-Tree::Tree() {
+Tree::Tree(std::size_t quota) : quota_(quota) {
   const Permissions domain0_only = {Entry{}};
   put("/", {.value = {}, .permissions = domain0_only, .children = {"tool"}});
   put("/tool", {.value = {}, .permissions = domain0_only, .children = {"xenstored"}});

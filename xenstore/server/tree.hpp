@@ -2,6 +2,7 @@
 // operations.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -47,13 +48,16 @@ class View {
   virtual void changed(const std::string& path, Scope scope,
                        const Permissions* before = nullptr) = 0;
   virtual std::size_t owned_by(std::uint32_t domain) const = 0;
+  // So many more nodes may an unprivileged domain own.
+  virtual std::size_t room_of(std::uint32_t domain) const = 0;
   // A change was refused by a quota: as xenstored has it, a transaction is then lost.
   virtual void spoil() {}
 };
 
 class Tree {
  public:
-  Tree();  // with the nodes that xenstored starts with: /tool/xenstored
+  // With the nodes that xenstored starts with: /tool/xenstored. quota: nodes of one domain.
+  explicit Tree(std::size_t quota);
 
   const Node* find(const std::string& path) const;
   // A node's parent and its list of children are the caller's business.
@@ -63,12 +67,16 @@ class Tree {
   Generation generation_of(const std::string& path) const;
   Generation next_generation() { return ++generation_; }
   std::size_t owned_by(std::uint32_t domain) const;
+  std::size_t room_of(std::uint32_t domain) const {
+    return quota_ - std::min(quota_, owned_by(domain));
+  }
 
   // From now on no entry that names the domain counts; the first entry of a list, the owner, is
   // left alone.
   void ignore(std::uint32_t domain);
 
  private:
+  std::size_t quota_;
   std::unordered_map<std::string, Node> nodes_;
   std::map<std::uint32_t, std::size_t> owned_;
   Generation generation_ = no_node;
