@@ -40,9 +40,10 @@ offloads_change() {
   kill $load && return $status
 }
 tcpdump_sees() {
+  rm -f /tmp/dump # of the guest before
   timeout 20 tcpdump -Z root -n -c 3 -i "$(tap)" icmp >/tmp/dump 2>&1 &
   local dump=$!
-  until_true 10 grep -q 'listening on' /tmp/dump
+  until_true 10 grep -qs 'listening on' /tmp/dump
   ping -q -c 3 -i 0.2 10.0.0.2 >/dev/null
   wait $dump
   cat /tmp/dump
