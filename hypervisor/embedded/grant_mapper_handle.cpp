@@ -157,8 +157,7 @@ std::int16_t GrantMapperHandle::turn_to(Side& side, DomainId domain) {
 
 // Gets the domain's memory from the server, unless the domain has gone or has nothing for us.
 std::int16_t GrantMapperHandle::find_granter(DomainId domain) {
-  if (domain < granters_.size() && granters_[domain])
-    gone_.push_back(std::move(granters_[domain]));
+  if (domain < granters_.size() && granters_[domain]) gone_.push_back(std::move(granters_[domain]));
   const auto reply = client_.call({.call = Call::copy_access, .domain = domain});
   if (!reply) return GNTST_general_error;
   if (reply->header.value == 0) return GNTST_bad_domain;
