@@ -13,7 +13,7 @@ up() { vif="mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.
 nothing_left() {
   local domid
   for domid in $(xl list | awk 'NR > 2 { print $(NF - 4) }'); do xl destroy "$domid" || return 1; done
-  until_true 10 holds "$before"
+  until_true 10 holds "$before" || { xenstore-ls -f /local/domain/0/backend/vif; return 1; }
 }
 
 # What xl does, in a word. A guest's file is there since it was first created.
@@ -75,6 +75,7 @@ claim "the daemon dead when xl network-detach comes, and back two seconds later"
 claim "nothing is left" nothing_left
 
 ended() { ! kill -0 "$1" 2>/dev/null; }
+no_script() { [[ -z $(pids_of vif-bridge) ]]; }
 interrupted() { # SIGNAL WHEN XL'S WORDS...
   local xl from status=0
   length /out/ringbackd.log
@@ -86,17 +87,19 @@ interrupted() { # SIGNAL WHEN XL'S WORDS...
   until_true 20 ended $xl || { echo "it goes on"; kill -KILL $xl; }
   wait $xl || status=$?
   echo "exit status $status"
+  # The script that xl leaves at its work writes hotplug-status in the end, also where the vif has been removed meanwhile.
+  until_true 20 no_script || { echo "its vif-bridge goes on"; return 1; }
   [[ $status == "$([[ $1 == INT ]] && echo 130 || echo 137)" ]]
 }
 reboots_or_goes_on() { until_true 15 domid_is_not g1 "$domid" || echo "it was not asked"; reaches 10.0.0.2 60; }
 goes_or_goes_on() { until_true 15 no_domain g1 || { echo "it was not asked" && reaches 10.0.0.2; }; }
 for signal in INT KILL; do
-  claim "xl restore ended by SIG$signal (when: offered)" interrupted $signal offered restore /save/g1
+  claim "xl restore ended by SIG$signal (when: offered), and its script by itself" interrupted $signal offered restore /save/g1
   claim "nothing is left" nothing_left
 done
 for signal in INT KILL; do
   for moment in 0.5 offered; do
-    claim "xl create ended by SIG$signal (when: $moment)" interrupted $signal $moment create -q /tmp/g1.cfg
+    claim "xl create ended by SIG$signal (when: $moment), and its script by itself" interrupted $signal $moment create -q /tmp/g1.cfg
     claim "nothing is left" nothing_left
   done
   for words in "0.3 network-attach g1 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vif-bridge" "0.1 network-detach g1 0" \
@@ -106,7 +109,7 @@ for signal in INT KILL; do
     claim "the next create works" up
     domid=$(xl domid g1)
     # shellcheck disable=SC2086 # words
-    claim "xl $(cut -d ' ' -f 2 <<<"$words") ended by SIG$signal" interrupted $signal $words
+    claim "xl $(cut -d ' ' -f 2 <<<"$words") ended by SIG$signal, and its script by itself" interrupted $signal $words
     # These two may have been asked for: the xl that created the guest does them then.
     case $words in
       *reboot*) claim "the guest is reached, as another domain or the same" reboots_or_goes_on ;;
