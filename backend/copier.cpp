@@ -1,5 +1,7 @@
 #include "backend/copier.hpp"
 
+#include <algorithm>
+
 namespace ringback::backend {
 
 using hypervisor::Copy;
@@ -27,29 +29,40 @@ Copier::Copier(hypervisor::GrantUser& grants, hypervisor::Io& io)
 void Copier::flush() {
   if (count_ == 0) return;
   const std::span batch(batch_.data(), count_);
-  const bool called = grants_.copy(batch).has_value();
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (!called || batch[i].status != GNTST_okay) [[unlikely]]
-      blame(batch[i], owners_[i]);
-  }
+  if (!grants_.copy(batch))
+    for (Copy& copy : batch) copy.status = GNTST_general_error;
+  if (std::ranges::any_of(batch, [](const Copy& copy) { return copy.status != GNTST_okay; }))
+      [[unlikely]]
+    blame();
   count_ = 0;
 }
 
-void Copier::blame(const Copy& copy, const Owner& owner) {
-  ++failures_;
-  const bool from_grant = (copy.flags & GNTCOPY_source_gref) != 0;
-  const bool to_grant = (copy.flags & GNTCOPY_dest_gref) != 0;
-  const auto& source = copy.source.foreign;
-  // A status doesn't say which of two grants was bad, so the source is tried alone.
-  if (from_grant && (!to_grant || !readable({source.domid, source.ref, source.offset})))
-    owner.frame->failed = true;
-  if (owner.response != nullptr) owner.response->status = NETIF_RSP_ERROR;
-}
-
-bool Copier::readable(GrantEnd source) {
+// A status doesn't say which of two grants was bad, so the sources are tried alone: all of them in
+// one call, for a hostile receiver must not cost its sender one for each.
+void Copier::blame() {
   std::byte byte;
-  Copy probe = hypervisor::make_copy(source, LocalEnd{&byte}, 1);
-  return grants_.copy({&probe, 1}).has_value() && probe.status == GNTST_okay;
+  std::size_t probes = 0;  // in the batch's place
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Copy& copy = batch_[i];
+    if (copy.status == GNTST_okay) continue;
+    ++failures_;
+    const Owner owner = owners_[i];
+    if (owner.response != nullptr) owner.response->status = NETIF_RSP_ERROR;
+    if ((copy.flags & GNTCOPY_source_gref) == 0) continue;
+    const auto source = copy.source.foreign;
+    if ((copy.flags & GNTCOPY_dest_gref) == 0) {
+      owner.frame->failed = true;
+      continue;
+    }
+    owners_[probes] = owner;
+    hypervisor::set_copy(batch_[probes], GrantEnd{source.domid, source.ref, source.offset},
+                         LocalEnd{&byte}, 1);
+    ++probes;
+  }
+  if (probes == 0) return;
+  const bool called = grants_.copy({batch_.data(), probes}).has_value();
+  for (std::size_t i = 0; i < probes; ++i)
+    if (!called || batch_[i].status != GNTST_okay) owners_[i].frame->failed = true;
 }
 
 std::span<std::byte> linearise(Frame& frame, std::span<std::byte> to, Copier& copier) {

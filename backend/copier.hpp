@@ -104,8 +104,7 @@ class Copier {
     owners_[count_].response = response;
     ++count_;
   }
-  void blame(const hypervisor::Copy& copy, const Owner& owner);
-  bool readable(hypervisor::GrantEnd source);
+  void blame();
 
   hypervisor::GrantUser& grants_;
   hypervisor::Io& io_;

@@ -154,6 +154,81 @@ TEST_CASE("a bad buffer is answered with an error and the frames around it arriv
   CHECK(world.drops(Drop::bad_receiver) == 1);
 }
 
+TEST_CASE("in one burst a bad buffer and a bad sender cost their own frames and no other") {
+  World world(TestGuest::all(), 0);
+  world.guest.post(5);
+  world.hypervisor.revoke(1, world.guest.rx_pages.refs()[1]);
+  // The sender grants its frames' ends to the backend, but for that of the fourth.
+  const auto sender = world.hypervisor.grant_sharer(2);
+  const auto pages = sender->share(0, 5, hypervisor::Access::read_only).value();
+  world.hypervisor.revoke(2, pages.refs()[3]);
+  Bytes head = test_frame(1, 2, 100);
+  std::array<Frame, 5> frames;
+  std::array<ring::Piece, 5> pieces;
+  std::array<Frame*, 5> burst;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    pieces[i] = {pages.refs()[i], 0, 1000};
+    frames[i] = {.head = head,
+                 .rest = {&pieces[i], 1},
+                 .domain = 2,
+                 .size = 1100,
+                 .offload = {},
+                 .failed = false};
+    burst[i] = &frames[i];
+  }
+  world.sink.deliver(burst, world.copier);
+  REQUIRE(world.guest.rx.unconsumed() == 5);
+  for (ring::Index i = 0; i < 5; ++i)
+    CHECK((world.guest.rx.response(i).status == 1100) == (i != 1 && i != 3));
+  CHECK(world.drops(Drop::bad_receiver) == 1);
+  CHECK(world.drops(Drop::bad_grant) == 1);
+  CHECK(world.sink.counters().frames.get() == 3);
+  CHECK(world.sink.counters().bytes.get() == 3300);
+  for (std::size_t i = 0; i < 5; ++i) CHECK(frames[i].failed == (i == 3));
+}
+
+namespace {
+struct CallsCounted : hypervisor::GrantUser {
+  explicit CallsCounted(hypervisor::GrantUser& user) : real(user) {}
+  Result<hypervisor::Mapping> map(hypervisor::DomainId domain,
+                                  std::span<const hypervisor::GrantRef> refs,
+                                  hypervisor::Access access) override {
+    return real.map(domain, refs, access);
+  }
+  Result<void> copy(std::span<hypervisor::Copy> batch) override {
+    ++calls;
+    return real.copy(batch);
+  }
+  hypervisor::GrantUser& real;
+  int calls = 0;
+};
+}  // namespace
+
+TEST_CASE("a receiver all of whose buffers are bad costs its sender one more call a burst") {
+  World world(TestGuest::all(), 0);
+  world.guest.post(burst_size);
+  for (std::size_t i = 0; i < burst_size; ++i)
+    world.hypervisor.revoke(1, world.guest.rx_pages.refs()[i]);
+  const auto sender = world.hypervisor.grant_sharer(2);
+  const auto page = sender->share(0, 1, hypervisor::Access::read_only).value();
+  const ring::Piece piece{page.refs()[0], 0, 1000};
+  Bytes head = test_frame(1, 2, 100);
+  std::vector<Frame> frames(burst_size, Frame{.head = head,
+                                              .rest = {&piece, 1},
+                                              .domain = 2,
+                                              .size = 1100,
+                                              .offload = {},
+                                              .failed = false});
+  std::vector<Frame*> burst;
+  for (Frame& frame : frames) burst.push_back(&frame);
+  CallsCounted calls(*world.grants);
+  Copier copier(calls, *world.io);
+  world.sink.deliver(burst, copier);
+  CHECK(world.drops(Drop::bad_receiver) == burst_size);
+  CHECK(calls.calls == 2);
+  for (const Frame& frame : frames) CHECK_FALSE(frame.failed);
+}
+
 TEST_CASE("a guest that lies about the rx ring's req_prod is found out") {
   World world(TestGuest::all(), 0);
   ring::SharedRing<ring::RxRequest, ring::RxResponse> raw(world.guest.rings.page(1));
