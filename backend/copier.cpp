@@ -31,8 +31,8 @@ void Copier::flush() {
   const std::span batch(batch_.data(), count_);
   if (!grants_.copy(batch))
     for (Copy& copy : batch) copy.status = GNTST_general_error;
-  if (std::ranges::any_of(batch, [](const Copy& copy) { return copy.status != GNTST_okay; }))
-      [[unlikely]]
+  const auto failed = [](const Copy& copy) { return copy.status != GNTST_okay; };
+  if (std::ranges::any_of(batch, failed)) [[unlikely]]
     blame();
   count_ = 0;
 }

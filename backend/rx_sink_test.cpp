@@ -41,6 +41,31 @@ struct World : GuestWorld {
   RxSink sink;
 };
 
+struct CallsCounted : hypervisor::GrantUser {
+  explicit CallsCounted(hypervisor::GrantUser& user) : real(user) {}
+  Result<hypervisor::Mapping> map(hypervisor::DomainId domain,
+                                  std::span<const hypervisor::GrantRef> refs,
+                                  hypervisor::Access access) override {
+    return real.map(domain, refs, access);
+  }
+  Result<void> copy(std::span<hypervisor::Copy> batch) override {
+    ++calls;
+    return real.copy(batch);
+  }
+  hypervisor::GrantUser& real;
+  int calls = 0;
+};
+
+// A head that is here, and a piece of domain 2.
+Frame frame_of(Bytes& head, const ring::Piece& piece) {
+  return {.head = head,
+          .rest = {&piece, 1},
+          .domain = 2,
+          .size = static_cast<std::uint32_t>(head.size() + piece.size),
+          .offload = {},
+          .failed = false};
+}
+
 constexpr net::Offload gso_frame{net::Checksum::partial, net::Gso::tcpv4, 1448};
 
 }  // namespace
@@ -158,7 +183,7 @@ TEST_CASE("in one burst a bad buffer and a bad sender cost their own frames and 
   World world(TestGuest::all(), 0);
   world.guest.post(5);
   world.hypervisor.revoke(1, world.guest.rx_pages.refs()[1]);
-  // The sender grants its frames' ends to the backend, but for that of the fourth.
+  // And the fourth frame's end is not granted.
   const auto sender = world.hypervisor.grant_sharer(2);
   const auto pages = sender->share(0, 5, hypervisor::Access::read_only).value();
   world.hypervisor.revoke(2, pages.refs()[3]);
@@ -168,12 +193,7 @@ TEST_CASE("in one burst a bad buffer and a bad sender cost their own frames and 
   std::array<Frame*, 5> burst;
   for (std::size_t i = 0; i < frames.size(); ++i) {
     pieces[i] = {pages.refs()[i], 0, 1000};
-    frames[i] = {.head = head,
-                 .rest = {&pieces[i], 1},
-                 .domain = 2,
-                 .size = 1100,
-                 .offload = {},
-                 .failed = false};
+    frames[i] = frame_of(head, pieces[i]);
     burst[i] = &frames[i];
   }
   world.sink.deliver(burst, world.copier);
@@ -187,23 +207,6 @@ TEST_CASE("in one burst a bad buffer and a bad sender cost their own frames and 
   for (std::size_t i = 0; i < 5; ++i) CHECK(frames[i].failed == (i == 3));
 }
 
-namespace {
-struct CallsCounted : hypervisor::GrantUser {
-  explicit CallsCounted(hypervisor::GrantUser& user) : real(user) {}
-  Result<hypervisor::Mapping> map(hypervisor::DomainId domain,
-                                  std::span<const hypervisor::GrantRef> refs,
-                                  hypervisor::Access access) override {
-    return real.map(domain, refs, access);
-  }
-  Result<void> copy(std::span<hypervisor::Copy> batch) override {
-    ++calls;
-    return real.copy(batch);
-  }
-  hypervisor::GrantUser& real;
-  int calls = 0;
-};
-}  // namespace
-
 TEST_CASE("a receiver all of whose buffers are bad costs its sender one more call a burst") {
   World world(TestGuest::all(), 0);
   world.guest.post(burst_size);
@@ -213,12 +216,7 @@ TEST_CASE("a receiver all of whose buffers are bad costs its sender one more cal
   const auto page = sender->share(0, 1, hypervisor::Access::read_only).value();
   const ring::Piece piece{page.refs()[0], 0, 1000};
   Bytes head = test_frame(1, 2, 100);
-  std::vector<Frame> frames(burst_size, Frame{.head = head,
-                                              .rest = {&piece, 1},
-                                              .domain = 2,
-                                              .size = 1100,
-                                              .offload = {},
-                                              .failed = false});
+  std::vector<Frame> frames(burst_size, frame_of(head, piece));
   std::vector<Frame*> burst;
   for (Frame& frame : frames) burst.push_back(&frame);
   CallsCounted calls(*world.grants);
