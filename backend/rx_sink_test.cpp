@@ -217,8 +217,8 @@ TEST_CASE("a receiver all of whose buffers are bad costs its sender one more cal
   const ring::Piece piece{page.refs()[0], 0, 1000};
   Bytes head = test_frame(1, 2, 100);
   std::vector<Frame> frames(burst_size, frame_of(head, piece));
-  std::vector<Frame*> burst;
-  for (Frame& frame : frames) burst.push_back(&frame);
+  std::vector<Frame*> burst(burst_size);
+  std::ranges::transform(frames, burst.begin(), [](Frame& frame) { return &frame; });
   CallsCounted calls(*world.grants);
   Copier copier(calls, *world.io);
   world.sink.deliver(burst, copier);
