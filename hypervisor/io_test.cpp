@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string>
 #include <thread>
 
@@ -75,6 +77,31 @@ TEST_CASE("a burst is read and written frame by frame, and each says what became
     CHECK(room[2] + more[2] == "efghi...");
     CHECK(in[3].result == -EAGAIN);
   });
+}
+
+// A daemon that starts at once after a kill -9 wants the same event channels and taps.
+TEST_CASE("what is watched is let go with the process that is killed") {
+  for (const auto kind : {Io::Kind::uring, Io::Kind::epoll}) {
+    for (int i = 0; i < 20; ++i) {
+      Wire wire;
+      const pid_t watcher = ::fork();
+      if (watcher == 0) {
+        wire.far = Descriptor();
+        const auto io = Io::open(kind);
+        if (!io || !(*io)->watch(wire.near.get(), Io::Trigger::always, [] {})) _exit(1);
+        [[maybe_unused]] const auto waited = (*io)->wait(false);
+        ::kill(::getpid(), SIGKILL);
+      }
+      REQUIRE(watcher > 0);
+      wire.near = Descriptor();
+      int status = 0;
+      REQUIRE(::waitpid(watcher, &status, 0) == watcher);
+      if (!WIFSIGNALED(status)) continue;  // there is no io_uring: told of by the others
+      char byte = 0;
+      CHECK(::send(wire.far.get(), &byte, 1, MSG_NOSIGNAL) < 0);
+      CHECK(errno == EPIPE);
+    }
+  }
 }
 
 TEST_CASE("who is told always hears of it until nothing is left to read") {

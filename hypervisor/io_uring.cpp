@@ -1,5 +1,6 @@
 #include <liburing.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hypervisor/descriptor.hpp"
 #include "hypervisor/io.hpp"
 
 namespace ringback::hypervisor {
@@ -56,7 +58,11 @@ class UringIo final : public Io {
 
   Result<void> watch(int fd, Trigger trigger, std::function<void()> readable) override {
     if (watched_.contains(fd)) return failure(EEXIST, "a descriptor is watched already");
-    auto watched = std::make_shared<Watched>(fd, trigger, std::move(readable));
+    Descriptor set(epoll_create1(EPOLL_CLOEXEC));
+    epoll_event event{.events = EPOLLIN, .data = {}};
+    if (!set || epoll_ctl(set.get(), EPOLL_CTL_ADD, fd, &event) != 0)
+      return system_failure("cannot watch a descriptor");
+    auto watched = std::make_shared<Watched>(fd, std::move(set), trigger, std::move(readable));
     arm(*watched);
     watched_[fd] = std::move(watched);
     return {};
@@ -114,9 +120,13 @@ class UringIo final : public Io {
 
  private:
   struct Watched {
-    Watched(int descriptor, Trigger when, std::function<void()> tell)
-        : fd(descriptor), trigger(when), readable(std::move(tell)) {}
+    Watched(int descriptor, Descriptor with_it, Trigger when, std::function<void()> tell)
+        : fd(descriptor), set(std::move(with_it)), trigger(when), readable(std::move(tell)) {}
     const int fd;
+    // Has fd alone, and is polled for it: a poll of io_uring holds its file until some time after
+    // a kill -9, and the next process would find event channels and taps still taken. An epoll set
+    // holds none.
+    const Descriptor set;
     const Trigger trigger;
     const std::function<void()> readable;
     bool wanted = true;
@@ -157,7 +167,7 @@ class UringIo final : public Io {
 
   void arm(Watched& watched) {
     io_uring_sqe* entry = next_entry();
-    io_uring_prep_poll_add(entry, watched.fd, POLLIN);
+    io_uring_prep_poll_add(entry, watched.set.get(), POLLIN);
     io_uring_sqe_set_data64(entry, to_data(watched));
     watched.armed = true;
   }
