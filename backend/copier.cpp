@@ -24,7 +24,8 @@ Copier::Copier(hypervisor::GrantUser& grants, hypervisor::Io& io)
       heads_(burst_size * head_stride),
       whole_frames_(whole_frames_size),
       scratch_(scratch_size),
-      software_scratch_(software_scratch_size) {}
+      software_scratch_(software_scratch_size),
+      discarded_(ring::page_size) {}
 
 void Copier::flush() {
   if (count_ == 0) return;
@@ -38,9 +39,9 @@ void Copier::flush() {
 }
 
 // A status doesn't say which of two grants was bad, so the sources are tried alone: all of them in
-// one call, for a hostile receiver must not cost its sender one for each.
+// one call, for a hostile receiver must not cost its sender one for each. As much of them as
+// before, for a grant may end within its page (grant_entry_v2).
 void Copier::blame() {
-  std::byte byte;
   std::size_t probes = 0;  // in the batch's place
   for (std::size_t i = 0; i < count_; ++i) {
     const Copy& copy = batch_[i];
@@ -50,13 +51,14 @@ void Copier::blame() {
     if (owner.response != nullptr) owner.response->status = NETIF_RSP_ERROR;
     if ((copy.flags & GNTCOPY_source_gref) == 0) continue;
     const auto source = copy.source.foreign;
+    const std::uint16_t size = copy.len;
     if ((copy.flags & GNTCOPY_dest_gref) == 0) {
       owner.frame->failed = true;
       continue;
     }
     owners_[probes] = owner;
     hypervisor::set_copy(batch_[probes], GrantEnd{source.domid, source.ref, source.offset},
-                         LocalEnd{&byte}, 1);
+                         LocalEnd{discarded_.span().data()}, size);
     ++probes;
   }
   if (probes == 0) return;

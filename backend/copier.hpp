@@ -116,6 +116,7 @@ class Copier {
   hypervisor::PageMemory whole_frames_;
   hypervisor::PageMemory scratch_;
   hypervisor::PageMemory software_scratch_;
+  hypervisor::PageMemory discarded_;  // of a sender whose grants are tried
 };
 
 // The whole frame in one piece: itself if it is local, else a copy at `to`, which has room for

@@ -41,19 +41,41 @@ struct World : GuestWorld {
   RxSink sink;
 };
 
-struct CallsCounted : hypervisor::GrantUser {
-  explicit CallsCounted(hypervisor::GrantUser& user) : real(user) {}
+struct Through : hypervisor::GrantUser {
+  explicit Through(hypervisor::GrantUser& user) : real(user) {}
   Result<hypervisor::Mapping> map(hypervisor::DomainId domain,
                                   std::span<const hypervisor::GrantRef> refs,
                                   hypervisor::Access access) override {
     return real.map(domain, refs, access);
   }
+  Result<void> copy(std::span<hypervisor::Copy> batch) override { return real.copy(batch); }
+  hypervisor::GrantUser& real;
+};
+
+struct CallsCounted : Through {
+  using Through::Through;
   Result<void> copy(std::span<hypervisor::Copy> batch) override {
     ++calls;
     return real.copy(batch);
   }
-  hypervisor::GrantUser& real;
   int calls = 0;
+};
+
+// Domain 2 has granted only the first bytes of its pages, as Xen's sub-page grants do
+// (grant_entry_v2).
+struct SubPageGrants : Through {
+  using Through::Through;
+  Result<void> copy(std::span<hypervisor::Copy> batch) override {
+    for (hypervisor::Copy& copy : batch) {
+      const bool theirs = (copy.flags & GNTCOPY_source_gref) != 0 && copy.source.foreign.domid == 2;
+      if (theirs && copy.source.foreign.offset + copy.len > granted)
+        copy.status = GNTST_general_error;
+      else if (const auto done = real.copy({&copy, 1}); !done)
+        return done;
+    }
+    return {};
+  }
+  static constexpr int granted = 300;
 };
 
 // A head that is here, and a piece of domain 2.
@@ -225,6 +247,22 @@ TEST_CASE("a receiver all of whose buffers are bad costs its sender one more cal
   CHECK(world.drops(Drop::bad_receiver) == burst_size);
   CHECK(calls.calls == 2);
   for (const Frame& frame : frames) CHECK_FALSE(frame.failed);
+}
+
+TEST_CASE("a sender that granted less than it sends is to blame and not its receiver") {
+  World world;
+  const auto sender = world.hypervisor.grant_sharer(2);
+  const auto page = sender->share(0, 1, hypervisor::Access::read_only).value();
+  const ring::Piece piece{page.refs()[0], 240, 1000};
+  Bytes head = test_frame(1, 2, 240);
+  Frame frame = frame_of(head, piece);
+  Frame* burst = &frame;
+  SubPageGrants grants(*world.grants);
+  Copier copier(grants, *world.io);
+  world.sink.deliver({&burst, 1}, copier);
+  CHECK(frame.failed);
+  CHECK(world.drops(Drop::bad_grant) == 1);
+  CHECK(world.drops(Drop::bad_receiver) == 0);
 }
 
 TEST_CASE("a guest that lies about the rx ring's req_prod is found out") {
