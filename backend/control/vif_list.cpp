@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "xenstore/key_reader.hpp"
 #include "xenstore/number.hpp"
@@ -42,7 +43,10 @@ std::string port_of(const xenstore::VifConfig& config) {
 
 Result<std::vector<VifPlace>> find_vifs(Store& store) {
   std::vector<VifPlace> places;
-  const auto backends = numbers_in<DomainId>(store, "/local/domain");
+  auto backends = numbers_in<DomainId>(store, "/local/domain");
+  // Only dom0 may list all; a driver domain lists its own.
+  if (!backends && backends.error().code == EACCES)
+    backends = store.own_domain().map([](DomainId own) { return std::vector<DomainId>{own}; });
   if (!backends) return tl::unexpected(backends.error());
   for (const auto backend : *backends) {
     const auto root = fmt::format("/local/domain/{}/backend/vif", backend);

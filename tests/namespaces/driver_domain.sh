@@ -20,6 +20,9 @@ let_go() { [[ $(held) == "$1" ]] && grep -q "$2: gone" "$lab/ringbackd.log"; }
 lab_guest 1
 lab_vif 1 0 --backend $driver --switch lab
 before=$(held)
+# Of whose vifs there are, only dom0 may know all.
+listed=$(lab_as $driver ringback vif list --json | jq -c 'map([.domid, .devid, .backend_domid, .queues])')
+[[ $listed == '[[1,0,2,1]]' ]] || { echo "listed in the driver domain: $listed" >&2; exit 1; }
 
 # Detached, by a guest that lives.
 lab_guest 3
