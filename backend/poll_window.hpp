@@ -17,6 +17,8 @@ class PollWindow {
   // longest: what a wake-up costs, roughly; a sleep no longer than this should have been polling.
   // 0: it never polls, as where the one who is waited for needs the same processor.
   explicit PollWindow(Clock::duration longest) : longest_(longest) {}
+  // Then nobody need ask for the time, which in a PV domain is a system call.
+  bool never() const { return longest_ == Clock::duration{}; }
 
   // There was work.
   void worked() { idle_ = false; }

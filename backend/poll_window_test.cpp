@@ -70,6 +70,7 @@ TEST_CASE_FIXTURE(Polling, "work that is found by looking leaves the window as i
 
 TEST_CASE("where it may not poll it never does") {
   PollWindow window(0us);
+  CHECK(window.never());
   PollWindow::Clock::time_point now{};
   for (int i = 0; i < 10; ++i) {
     CHECK_FALSE(window.looks_on(now));
