@@ -90,7 +90,7 @@ class BackRing {
   // instruction, has answered none of them, or the next one answers all (tests/models/restart.pml).
   bool answer(std::span<const Response> responses) {
     if (kept_ != nullptr && !responses.empty()) {
-      std::ranges::copy(responses, kept_->responses.begin());
+      std::copy(responses.begin(), responses.end(), kept_->responses.begin());
       make_promise(*kept_, std::uint64_t{responses.size()} << 32 | rsp_prod_);
     }
     for (const Response& response : responses) respond(response);
