@@ -27,6 +27,15 @@ Copier::Copier(hypervisor::GrantUser& grants, hypervisor::Io& io)
       software_scratch_(software_scratch_size),
       discarded_(ring::page_size) {}
 
+void Copier::rest_to_grant(Frame& frame, GrantEnd to, ring::RxResponse& response) {
+  std::size_t offset = to.offset + frame.head.size();
+  for (const ring::Piece& piece : frame.rest) {
+    to.offset = static_cast<std::uint16_t>(offset);
+    append(GrantEnd{frame.domain, piece.gref, piece.offset}, to, piece.size, &frame, &response);
+    offset += piece.size;
+  }
+}
+
 void Copier::flush() {
   if (count_ == 0) return;
   const std::span batch(batch_.data(), count_);

@@ -43,13 +43,7 @@ class Copier {
   void to_grant(Frame& frame, hypervisor::GrantEnd to, ring::RxResponse& response) {
     append(hypervisor::LocalEnd{frame.head.data()}, to,
            static_cast<std::uint16_t>(frame.head.size()), &frame, &response);
-    std::size_t offset = to.offset + frame.head.size();
-    for (const ring::Piece& piece : frame.rest) {
-      to.offset = static_cast<std::uint16_t>(offset);
-      append(hypervisor::GrantEnd{frame.domain, piece.gref, piece.offset}, to, piece.size, &frame,
-             &response);
-      offset += piece.size;
-    }
+    if (!frame.rest.empty()) rest_to_grant(frame, to, response);
   }
   // The first `size` bytes of pieces that are the frame's; 0 only of no pieces.
   void to_local(std::span<const ring::Piece> pieces, Frame& frame, std::byte* to,
@@ -93,17 +87,18 @@ class Copier {
     Frame* frame;
     ring::RxResponse* response;
   };
-  // In place: a copy that is built elsewhere first costs more than all the rest of it.
+  // In place: a copy that is built elsewhere first costs more than all the rest of it; and a full
+  // batch is carried out behind its last one, when nothing has to be kept in mind across the call.
   template <class From, class To>
   void append(const From& from, const To& to, std::uint16_t size, Frame* frame,
               ring::RxResponse* response) {
-    if (count_ == batch_size) [[unlikely]]
-      flush();
     hypervisor::set_copy(batch_[count_], from, to, size);
     owners_[count_].frame = frame;
     owners_[count_].response = response;
-    ++count_;
+    if (++count_ == batch_size) [[unlikely]]
+      flush();
   }
+  void rest_to_grant(Frame& frame, hypervisor::GrantEnd to, ring::RxResponse& response);
   void blame();
 
   hypervisor::GrantUser& grants_;

@@ -28,6 +28,12 @@ std::size_t first_cut(const Frame& frame) {
   return costs || cut < least_first_slot ? 0 : cut;
 }
 
+// What every guest takes as it is, in one slot: most frames.
+bool is_plain(const Frame& frame) {
+  return !frame.failed && frame.size <= ring::page_size && frame.offload.gso == Gso::none &&
+         frame.offload.checksum != Checksum::partial;
+}
+
 }  // namespace
 
 // Whether the guest has posted so many slots; else it will notify when it has.
@@ -53,7 +59,7 @@ bool RxSink::look_for_slots(ring::Index needed) {
 // them.
 inline bool RxSink::reserve(ring::Index slots, Copier& copier) {
   if (!has_slots(slots)) return false;
-  if (placed_count_ == placed_.size() || response_count_ + slots > responses_.size())
+  if (placed_count_ == placed_.size() || ring_.unanswered() + slots > responses_.size())
     finish(copier);
   return true;
 }
@@ -64,7 +70,6 @@ inline void RxSink::took(Frame& frame, ring::Index slots) {
   posted_ -= slots;
   placed_[placed_count_].frame = &frame;
   placed_[placed_count_++].slots = slots;
-  response_count_ += slots;
 }
 
 // Takes slots and appends the copies; false if there are not enough.
@@ -77,7 +82,7 @@ inline bool RxSink::place(Frame& frame, Copier& copier) {
 inline bool RxSink::place_in_one(Frame& frame, Copier& copier) {
   if (!reserve(1, copier)) return false;
   const ring::RxRequest request = ring_.request();
-  ring::RxResponse& response = responses_[response_count_];
+  ring::RxResponse& response = responses_[ring_.unanswered()];
   response = ring::one_slot_response(request.id, frame.size, frame.offload);
   copier.to_grant(frame, {guest_, request.gref, 0}, response);
   took(frame, 1);
@@ -91,7 +96,7 @@ bool RxSink::place_in_many(Frame& frame, Copier& copier) {
   std::array<ring::RxRequest, ring::max_rx_slots> requests;
   ring_.requests({requests.data(), needed});
   const auto plan = ring::plan_rx(frame.size, frame.offload, {requests.data(), needed}, first_size);
-  ring::RxResponse* const responses = &responses_[response_count_];
+  ring::RxResponse* const responses = &responses_[ring_.unanswered()];
   std::copy_n(plan.responses.data(), needed, responses);
   FrameReader reader(frame);
   for (std::size_t i = 0; i < plan.copy_count; ++i) {
@@ -116,7 +121,7 @@ inline bool RxSink::takes(const Frame& frame) const {
   return v6 ? abilities_.checksum_v6 : abilities_.checksum_v4;
 }
 
-inline void RxSink::deliver_one(Frame& frame, Copier& copier) {
+void RxSink::deliver_one(Frame& frame, Copier& copier) {
   if (frame.size > ring::max_rx_size ||
       (frame.size > ring::page_size && !abilities_.scatter_gather))
     return counters_.drop(Drop::too_big);
@@ -128,15 +133,19 @@ inline void RxSink::deliver_one(Frame& frame, Copier& copier) {
 void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
   failures_before_ = copier.failures();
-  for (Frame* frame : frames) {
-    if (frame->failed)
-      counters_.drop(Drop::bad_grant);  // another receiver of it has found out
-    else if (takes(*frame))
-      deliver_one(*frame, copier);
-    else
-      deliver_in_software(*frame, copier);
-  }
+  for (Frame* frame : frames)
+    if (!is_plain(*frame) || broken_ || !backlog_.empty() || !place_in_one(*frame, copier))
+      deliver_any(*frame, copier);
   finish(copier);
+}
+
+void RxSink::deliver_any(Frame& frame, Copier& copier) {
+  if (frame.failed)
+    counters_.drop(Drop::bad_grant);  // another receiver of it has found out
+  else if (takes(frame))
+    deliver_one(frame, copier);
+  else
+    deliver_in_software(frame, copier);
 }
 
 bool RxSink::drain(Copier& copier) {
@@ -224,8 +233,8 @@ void RxSink::finish(Copier& copier) {
   copier.flush();
   if (copier.failures() != failures_before_) leave_out_failed(copier);
   counters_.delivered(placed_bytes_, placed_count_);
-  if (ring_.answer({responses_.data(), response_count_})) events_.notify(port_);
-  placed_count_ = response_count_ = 0;
+  if (ring_.answer({responses_.data(), ring_.unanswered()})) events_.notify(port_);
+  placed_count_ = 0;
   placed_bytes_ = 0;
 }
 
@@ -233,7 +242,7 @@ void RxSink::finish(Copier& copier) {
 void RxSink::leave_out_failed(const Copier& copier) {
   failures_before_ = copier.failures();
   const ring::RxResponse* response = responses_.data();
-  std::size_t frames = 0;
+  ring::Index frames = 0;
   std::uint64_t bytes = 0;
   for (const Placed& placed : std::span(placed_.data(), placed_count_)) {
     bool good = true;

@@ -49,6 +49,7 @@ class RxSink final : public Sink {
 
  private:
   bool takes(const Frame& frame) const;
+  void deliver_any(Frame& frame, Copier& copier);
   void deliver_one(Frame& frame, Copier& copier);
   void deliver_in_software(Frame& frame, Copier& copier);
   bool has_slots(ring::Index needed);
@@ -73,15 +74,15 @@ class RxSink final : public Sink {
   bool broken_ = false;
   // Known to be posted; the guest's index is looked at again only where they are not enough.
   ring::Index posted_ = 0;
-  // Frames that have slots and are not finished, and the responses of all of them in order.
+  // Frames that have slots and are not finished, and the responses of all of them in order: one for
+  // each request of the ring that is unanswered.
   struct Placed {
     Frame* frame;
     ring::Index slots;
   };
-  std::size_t placed_count_ = 0;
+  ring::Index placed_count_ = 0;
   std::uint64_t placed_bytes_ = 0;
   std::uint64_t failures_before_ = 0;  // of the copier's, before any of these
-  std::size_t response_count_ = 0;
   std::array<Placed, burst_size> placed_;
   std::array<ring::RxResponse, ring::RxBackRing::Kept::most> responses_;
   Backlog backlog_;
