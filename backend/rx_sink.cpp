@@ -1,7 +1,6 @@
 #include "backend/rx_sink.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "net/checksum.hpp"
 #include "net/segment.hpp"
@@ -45,7 +44,7 @@ bool RxSink::look_for_slots(ring::Index needed) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto available = ring_.unconsumed();
     if (!available) {
-      if (!std::exchange(broken_, true)) found_broken_();
+      if (!broken_.exchange(true)) found_broken_();
       return false;
     }
     posted_ = *available;
@@ -173,11 +172,6 @@ bool RxSink::drain(Copier& copier) {
 bool RxSink::congested() {
   const std::lock_guard lock(mutex_);
   return !backlog_.empty();
-}
-
-bool RxSink::broken() {
-  const std::lock_guard lock(mutex_);
-  return broken_;
 }
 
 void RxSink::deliver_in_software(Frame& frame, Copier& copier) {

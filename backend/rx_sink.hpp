@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <mutex>
 
@@ -43,7 +44,7 @@ class RxSink final : public Sink {
   // Frames wait for the guest: a port that can hold its own back should.
   bool congested();
   // The guest lied about its producer index.
-  bool broken();
+  bool broken() const { return broken_; }
 
   const Counters& counters() const { return counters_; }
 
@@ -70,8 +71,8 @@ class RxSink final : public Sink {
   const net::Abilities abilities_;
   const std::function<void()> found_broken_;
 
-  std::mutex mutex_;  // guards all below and the ring
-  bool broken_ = false;
+  std::atomic<bool> broken_ = false;  // written under the lock
+  std::mutex mutex_;                  // guards all below and the ring
   // Known to be posted; the guest's index is looked at again only where they are not enough.
   ring::Index posted_ = 0;
   // Frames that have slots and are not finished, and the responses of all of them in order: one for
