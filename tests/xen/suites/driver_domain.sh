@@ -1,23 +1,47 @@
 # shellcheck shell=bash
-# ringbackd in a driver domain with xl devd, for guests with backend=driver. timeout=1200
+# ringbackd in a driver domain with xl devd, for guests with backend=driver: what drop_in and data show in dom0. timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 # There is no network between dom0 and the others: their consoles carry the commands.
 # shellcheck disable=SC2016 # the driver domain's own
 commands='. /lib/dom0.sh; bridge_up xenbr0 10.0.0.1/24
 export PATH=/payload/bin:$PATH LD_LIBRARY_PATH=/payload/lib; cp -a /payload/scripts/. /etc/xen/scripts/
-socat -t 20 TCP-LISTEN:7000,reuseaddr,fork EXEC:cat & xl devd -F & devd=$!
+socat -t 20 TCP-LISTEN:7000,reuseaddr,fork EXEC:cat & udp_sweep answer 10.0.0.1 7003 & xl devd -F & devd=$!
 daemon && kill -0 $devd'
 guest_pings() {
   # One that gets no answer from ARP ends a ping, whatever -w says; xl devd may take some seconds for its script.
-  on_console g1 'for i in {1..20}; do ping -q -c 1 -W 1 10.0.0.1 && break; done; ping -c 10 -i 0.1 10.0.0.1' 60 >/tmp/pings
-  tail -n 16 /tmp/pings
-  grep '10 received, 0% packet loss' /tmp/pings
+  on_console g1 'for i in {1..20}; do ping -q -c 1 -W 1 10.0.0.1 && break; done; ping -c 5 -i 0.1 10.0.0.1' 60 >/tmp/pings
+  tail -n 11 /tmp/pings
+  grep '5 received, 0% packet loss' /tmp/pings
 }
 # shellcheck disable=SC2016 # the guest's own
-bytes_return() {
-  on_console g1 'dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null
+bytes_return() { # MIB
+  on_console g1 "MiB=$1"'; dd if=/dev/urandom of=/random bs=1M count=$MiB 2>/dev/null
     sent=$(sha256sum </random) back=$(socat -t 20 - TCP:10.0.0.1:7000 </random | sha256sum); echo "$sent $back"; [[ $sent == "$back" ]]' 60
+}
+# data.sh has more lengths; here a few seconds are enough.
+sweep() { on_console g1 'LD_LIBRARY_PATH=/payload/lib /payload/bin/udp_sweep sweep 10.0.0.1 7003 200 150' 60; }
+# there FUNCTION [WORD]: one of these, in the driver domain, with its vif's network device and the word
+there() { on_console driver "$(declare -f "$1"); $1 vif$(xl domid g1).0 ${2-}" 60; }
+counts() { ip -s link show "$1" | awk '/RX:|TX:/ { getline; print $1, "bytes"; ways += $1 >= 8388608 } END { exit ways != 2 }'; }
+knows_mac() { bridge fdb show dev "$1" | grep -i 00:16:3e:00:00:01; }
+tcpdump_sees() {
+  timeout 20 tcpdump -Z root -n -c 3 -i "$1" icmp >/tmp/dump 2>&1 &
+  local dump=$!
+  until_true 10 grep -qs 'listening on' /tmp/dump
+  ping -q -c 3 -i 0.2 10.0.0.2 >/dev/null
+  wait $dump
+  cat /tmp/dump
+  grep 'ICMP echo' /tmp/dump
+}
+tso() { ethtool -K "$1" tso "$2" && ethtool -k "$1" | grep "^tcp-segmentation-offload: $2"; }
+offloads_change() { there tso off && bytes_return 2 && there tso on && bytes_return 2; }
+mtu_there() {
+  ip link set xenbr0 mtu "$2" && ip link set "$1" mtu "$2" && ping -q -c 2 -M "do" -s $(($2 - 28)) 10.0.0.2 | grep ' 0% packet loss'
+}
+mtu() { on_console g1 "ip link set eth0 mtu $1" && there mtu_there "$1" && bytes_return 2; }
+paused() {
+  xl_clean xl pause g1 && on_console driver '! ping -q -c 1 -W 1 10.0.0.2' && xl_clean xl unpause g1 && on_console driver 'reaches 10.0.0.2' 30
 }
 held_in_driver() {
   echo "ports $(lsevtchn "$driver" | grep -c -i interdomain) nodes $(vif_nodes "$driver")" \
@@ -25,30 +49,46 @@ held_in_driver() {
 }
 create() { kind=$kind vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2; }
 attach() { xl network-attach g1 backend=driver mac=00:16:3e:00:00:01 bridge=xenbr0 "script=$script"; }
-declare -A port=([vif-bridge]="by a tap" [vif-ringback]="on switch xenbr0")
+declare -A port=([vif-bridge]="by a tap" [vif-openvswitch]="by a tap" [vif-ringback]="on switch xenbr0")
 served() {
   local domid
   domid=$(xl domid g1)
   on_console driver "grep 'vif$domid.0: offered to domain $domid, ${port[$script]}$' /out/ringbackd.log" && guest_pings
 }
 has_network() { says g1 'GUEST-NET eth0' 60 && served; }
-leaves_nothing() { claim "$script, $kind: $1 leaves nothing there" until_true 10 holds "$before" held_in_driver; }
+no_ports() { on_console driver '! ovs-vsctl list-ports xenbr0 | grep . && ovs-vsctl br-exists xenbr0'; }
+nothing_is_left() { until_true 10 holds "$before" held_in_driver && { [[ $script != vif-openvswitch ]] || no_ports; }; }
+leaves_nothing() { claim "$on: $1 leaves nothing there" nothing_is_left; }
 driver_log() { on_console driver 'cat /out/ringbackd.log' >/tmp/log && cat /tmp/log >>/out/ringbackd.log && grep -c 'ringbackd info: ' /tmp/log; }
 nothing_in_store() {
   xenstore-ls -f / >/tmp/nodes && ! grep -E '^/(local/domain|libxl)/[1-9]|^/local/domain/0/backend/[^ ]*/[1-9]' /tmp/nodes
 }
+scripts=(vif-bridge vif-ringback vif-openvswitch)
+ramdisk=$(ramdisk_with udp_sweep)
 for kind in pv pvh; do
   claim "a driver domain for $kind guests starts" xl_clean eval 'kind=pv driver_domain 400' || break
   claim "ringbackd runs in it" on_console driver "$commands" 90 || break
   driver=$(xl domid driver)
   before=$(held_in_driver)
   echo "before: $before"
-  for script in vif-bridge vif-ringback; do
+  for script in "${scripts[@]}"; do
     on="$script, $kind"
+    if [[ $script == vif-openvswitch ]]; then
+      claim "$on: Open vSwitch takes the bridge's place there" on_console driver 'ip link delete xenbr0 && open_vswitch_up xenbr0 10.0.0.1/24' 60 || break 2
+    fi
     # Without its guest the rest would say nothing, here and below.
     claim "$on: a guest with its vif there starts" xl_clean create || break 2
     claim "$on: it has a network, ${port[$script]}, and reaches the driver domain" has_network
-    claim "$on: 8 MiB go there and come back with their SHA-256" bytes_return
+    claim "$on: 8 MiB go there and come back with their SHA-256" bytes_return 8
+    if [[ $on == "vif-bridge, pv" ]]; then
+      claim "$on: ip -s link counts them there, both ways" there counts
+      claim "$on: bridge fdb knows the guest there" there knows_mac
+      claim "$on: tcpdump sees its frames there" there tcpdump_sees
+      claim "$on: ethtool -K changes the vif's TSO there, and bytes come back without it and with it" offloads_change
+      claim "$on: UDP of every length to 200 and every 150th to 65,507 arrives, there and back; one in a hundred may be sent again" sweep
+      for size in 9000 1500; do claim "$on: MTU $size in the guest, and bytes come back" mtu $size; done
+    fi
+    [[ $kind != pv ]] || claim "$on: xl pause and unpause" paused
     claim "$on: xl network-detach" xl_clean xl network-detach g1 0
     leaves_nothing "xl network-detach"
     mark_console g1
@@ -56,10 +96,12 @@ for kind in pv pvh; do
     claim "$on: it has a network again" has_network
     claim "$on: ringbackd killed there, and started again" on_console driver 'end_daemon KILL; daemon'
     claim "$on: it goes on" guest_pings
-    claim "$on: xl shutdown" shuts_down g1
-    leaves_nothing "xl shutdown"
-    claim "$on: another guest starts" xl_clean create || break 2
-    claim "$on: it has a network, ${port[$script]}" has_network
+    if [[ $script != "${scripts[-1]}" ]]; then # to save time: there the first guest goes on
+      claim "$on: xl shutdown" shuts_down g1
+      leaves_nothing "xl shutdown"
+      claim "$on: another guest starts" xl_clean create || break 2
+      claim "$on: it has a network, ${port[$script]}" has_network
+    fi
     if [[ $kind == pv ]]; then
       claim "$on: xl save and restore" saved g1 || break 2
       claim "$on: it reaches the driver domain again, ${port[$script]}" served
@@ -70,11 +112,11 @@ for kind in pv pvh; do
     leaves_nothing "xl destroy"
   done
   claim "the log of its ringbackd is read" driver_log
-  script="vif-bridge"
   claim "one more guest starts" create || break
   claim "and has a network" has_network
   claim "the driver domain is destroyed under it" xl_clean xl destroy driver || break
   claim "the guest can be destroyed after that" xl_clean xl destroy g1 || break
   claim "the store has nothing of the two" until_true 5 nothing_in_store
+  scripts=(vif-bridge vif-ringback) # Open vSwitch with one kind of guest is enough
 done
 verdicts
