@@ -24,6 +24,7 @@
 #                              by xl_clean, to the end; `saved` restores it too. What the xl that watches the guest says after
 #                              `reboots` the verdicts judge
 #   claim WORDS COMMAND        the command, run in this shell, shows it. A verdict, and the last lines that it printed. Its status
+#   keep_logs WORDS            what xl has logged of guests up to now, to be judged too
 #   may_log=WORDS              of a daemon's error that belongs to a claim
 #   verdicts                   the suite's last line: how many failed, as its exit status
 #   bridge_up NAME ADDRESS     a bridge in dom0; open_vswitch_up likewise
@@ -194,14 +195,15 @@ vif_nodes() {
 }
 # (Each guest has two ports in dom0 besides, of its console and its store.)
 held() {
-  echo "ports $(($(lsevtchn 0 | grep -c -i 'interdomain') - 2 * ($(xl list | wc -l) - 2)))" \
+  lsevtchn 0 >/tmp/channels || return
+  echo "ports $(($(grep -c -i 'interdomain' /tmp/channels) - 2 * ($(xl list | wc -l) - 2)))" \
     "nodes $(vif_nodes 0) $(held_here)"
 }
 # holds BEFORE [COMMAND]: this command, or `held`, prints what is held now. Of memory a daemon that has served vifs keeps some
 # 3 MiB: code that it has run, heap that is free again. The buffers of a busy vif are 1 MiB: two that are lost show.
 holds() {
   local now
-  now=$("${2:-held}")
+  now=$("${2:-held}") || return
   echo "$now (before: $1)"
   [[ ${now% *} == "${1% *}" ]] && ((${now##* } <= ${1##* } + 4096))
 }
@@ -288,7 +290,9 @@ claim() {
 }
 
 daemons_are_content() {
-  [[ -s /out/ringbackd.log ]] && ! grep -vE "ringbackd (info|warning): |${may_log:-^$}" /out/ringbackd.log
+  # Without its memory a kill may do harm, and would here too.
+  [[ -s /out/ringbackd.log ]] && ! grep -vE "ringbackd (info|warning): |${may_log:-^$}" /out/ringbackd.log &&
+    ! grep 'when this daemon is killed' /out/ringbackd.log
 }
 # Of dom0 the log since it started; of guests what is on the console, and whether warnings come there they have shown.
 kernels_are_content() {
@@ -313,6 +317,11 @@ domains_have_not_crashed() {
   xl dmesg >/tmp/xen-dmesg
   grep -q 'Xen version' /tmp/xen-dmesg || { echo "Xen's log has lost its beginning"; return 1; }
   ! grep -F '*** Dumping Dom' /tmp/xen-dmesg && ! grep -H 'reason code 3' /var/log/xen/xl-*.log*
+}
+# libxl keeps ten of a guest's logs, and loses what was before.
+keep_logs() {
+  local log
+  for log in /var/log/xen/xl-g[0-9].log*; do mv "$log" "/var/log/xen/xl-${1//[, ]/-}-${log##*/xl-}"; done
 }
 xl_is_content() { echo "${#xl_logs[@]} logs" && clean_background "${xl_logs[@]}"; }
 

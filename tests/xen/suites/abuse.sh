@@ -7,7 +7,7 @@ xl() { timeout 40 xl ${verbose:+-vvv} "$@"; }
 claim "the daemon starts" daemon
 before=$(held)
 bridge_up xenbr0 10.0.0.1/24
-script="vif-bridge"
+script="vif-bridge" kind=pv
 up() { vif="mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2 && reaches 10.0.0.2 60; }
 # Ends what guests there are, in whatever state and with a name or without, and looks that nothing of them is left.
 nothing_left() {
@@ -31,15 +31,15 @@ reboot() { # to its end, the new guest's vif
 }
 shutdown() { xl shutdown -w g1 && until_true 40 no_domain g1; }
 
-# moment WHEN: after so many seconds, or when a new vif is offered, since `from`
-moment() { if [[ $1 == offered ]]; then until_true 20 said_since /out/ringbackd.log "$from" ': offered to domain'; else sleep "$1"; fi; }
+# moment WHEN: after so many seconds, or when the daemon has said that a vif is offered or disconnected, since `from`
+moment() { if [[ $1 == [a-z]* ]]; then until_true 20 said_since /out/ringbackd.log "$from" ": $1"; else sleep "$1"; fi; }
 # The daemon is killed then, and the command must not have ended; a new daemon starts at once.
 killed_in() { # COMMAND WHEN
   local command from status=0
   length /out/ringbackd.log
-  "$1" >/tmp/command 2>&1 &
+  xl_clean "$1" >/tmp/command 2>&1 &
   command=$!
-  moment "$2" || { echo "nothing was offered"; status=1; }
+  moment "$2" || { echo "no vif was $2"; status=1; }
   kill -0 $command || { echo "it had ended before"; status=1; }
   end_daemon KILL
   daemon || return 1
@@ -51,7 +51,7 @@ killed_in_each() {
   local step
   for step; do
     # shellcheck disable=SC2086 # a word and a number
-    claim "$script: the daemon killed in the middle of xl ${step% *} (when: ${step#* }), which succeeds all the same" killed_in $step
+    claim "$script, $kind: the daemon killed in the middle of xl ${step% *} (when: ${step#* }), which succeeds all the same" killed_in $step
     case ${step% *} in
       attach) claim "the new vif connects" until_true 20 state_is 1 4 ;;
       restore | reboot | create) claim "the guest is reached again" reaches 10.0.0.2 60 ;;
@@ -61,7 +61,7 @@ killed_in_each() {
   done
 }
 claim "a guest starts, and is reached" up
-killed_in_each "save 1" "restore offered" "reboot offered" "attach 0.3" "detach 0.2" "destroy 0.2" "create offered" "shutdown 1"
+killed_in_each "save 1" "restore offered" "save disconnected" "restore offered" "reboot offered" "attach 0.3" "detach 0.2" "destroy 0.2" "create offered" "shutdown 1"
 
 back_two_seconds_later() {
   local detach
@@ -82,7 +82,7 @@ interrupted() { # SIGNAL WHEN XL'S WORDS...
   # Bash has what runs in the background ignore SIGINT. Without its time limit, for the signal is for xl itself.
   (trap - INT && exec xl "${@:3}") >/tmp/command 2>&1 &
   xl=$!
-  moment "$2" || echo "nothing was offered"
+  moment "$2" || echo "no vif was $2"
   kill "-$1" $xl || { echo "it had ended before"; return 1; }
   until_true 20 ended $xl || { echo "it goes on"; kill -KILL $xl; }
   wait $xl || status=$?
@@ -164,11 +164,11 @@ claim "its network device deleted by hand: there is a new one" device_deleted
 may_log='its tap was deleted' # by the claim above, and there is no other in this suite
 claim "nothing is left" nothing_left
 
-script="vif-ringback"
+script="vif-ringback" kind=pvh
 on_switch() { grep "vif$(xl domid g1).0: offered to domain $(xl domid g1), on switch xenbr0" /out/ringbackd.log; }
 claim "the next create works, on the switch" up
 claim "the daemon says so" on_switch
-killed_in_each "reboot offered" "attach 0.3" "destroy 0.2" "create offered"
+killed_in_each "save disconnected" "restore offered" "reboot offered" "attach 0.3" "destroy 0.2" "create offered"
 claim "on the switch: a guest destroyed in the middle of a transfer both ways" destroyed_in_transfer up-xenbr0
 claim "nothing is left" nothing_left
 claim "the next create works" up

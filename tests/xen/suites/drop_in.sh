@@ -22,7 +22,9 @@ nothing_is_left() { until_true 5 holds "$before" && in_store 0 && { [[ $script =
 tap() { echo "vif$(xl domid g1).0"; }
 # Both ways: six lines, of which the fourth and the sixth are numbers.
 counts() { ip -s link show "$(tap)" | awk '/RX:|TX:/ { getline; print "packets", $2; ways += $2 > 0 } END { exit ways != 2 }'; }
-knows_mac() { bridge fdb show dev "$(tap)" | grep -i 00:16:3e:00:00:01; }
+knows_mac() {
+  if [[ $script == vif-bridge ]]; then bridge fdb show dev "$(tap)"; else ovs-appctl fdb/show xenbr0; fi | grep -i 00:16:3e:00:00:01
+}
 xentop_shows() { xentop -b -i 1 -n | tee /dev/stderr | grep 'Net0 RX: *[1-9]'; }
 carried() { # WAY BYTES: there have been more
   local bytes
@@ -67,9 +69,9 @@ for script in vif-bridge vif-openvswitch; do
     claim "$what: xl create with a vif" xl_clean create
     claim "$what: the guest is reached" reaches 10.0.0.2 60
     claim "$what: ping loses nothing" loses_nothing 10.0.0.2 10
-    if [[ $script == vif-bridge ]]; then
+    if [[ $script == vif-bridge || $kind == pv ]]; then
       claim "$what: ip -s link counts" counts
-      claim "$what: bridge fdb knows the guest" knows_mac
+      claim "$what: $([[ $script == vif-bridge ]] && echo bridge fdb || echo ovs-appctl fdb/show) knows the guest" knows_mac
       claim "$what: xentop shows what the vif carried" xentop_shows
       claim "$what: ethtool -K changes the vif's TSO, and TCP goes on" offloads_change
       claim "$what: tcpdump sees its frames" tcpdump_sees
@@ -98,6 +100,7 @@ for script in vif-bridge vif-openvswitch; do
     fi
     claim "$what: xl destroy" xl_clean xl destroy g1
     claim "$what: which leaves nothing" nothing_is_left
+    keep_logs "$what"
   done
   [[ $script != vif-bridge ]] || busy=$(held)
 done
