@@ -70,7 +70,7 @@ struct SubPageGrants : Through {
       const bool theirs = (copy.flags & GNTCOPY_source_gref) != 0 && copy.source.foreign.domid == 2;
       if (theirs && copy.source.foreign.offset + copy.len > granted)
         copy.status = GNTST_general_error;
-      else if (const auto done = real.copy({&copy, 1}); !done)
+      else if (auto done = real.copy({&copy, 1}); !done)
         return done;
     }
     return {};

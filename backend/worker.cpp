@@ -220,8 +220,8 @@ void Worker::serve() {
     }
   }
   if (any) window_.worked();
-  const bool looks_on = !window_.never() && !any && !serving_.empty() &&
-                        window_.looks_on(PollWindow::Clock::now());
+  const bool looks_on =
+      !window_.never() && !any && !serving_.empty() && window_.looks_on(PollWindow::Clock::now());
   for (Served* served : serving_) {
     const unsigned idle = served->second.idle;
     if (looks_on || idle == 0 || (any && idle < most_idle_rounds) || served->first->arm())
