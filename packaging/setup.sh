@@ -56,5 +56,7 @@ build() (
   echo "Building with the preset $preset, in build/$preset"
   as_owner cmake --preset "$preset" -D CMAKE_CXX_COMPILER_LAUNCHER=ccache -D CMAKE_C_COMPILER_LAUNCHER=ccache \
     --log-level=WARNING >/dev/null
-  as_owner cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"}
+  # What another checkout has compiled is not compiled again.
+  as_owner env CCACHE_BASEDIR="$ringback" CCACHE_NOHASHDIR=true \
+    cmake --build --preset "$preset" --parallel "$(nproc)" ${1:+--target "$@"}
 )
