@@ -58,7 +58,7 @@ Answer<void> GrantMapperHandle::map_into(Mapped& mapped, std::span<const std::ui
                                     wanted);
     if (!reply) return tl::unexpected(reply.error());
     mapped.ids.push_back(reply->header.id);
-    if (reply->descriptors.empty()) return tl::unexpected(EPROTO);
+    if (reply->descriptors.empty()) return tl::unexpected(EMFILE);
     const auto shown = mapped.window.show(at, reply->descriptors.front().get(), reply->header.pages,
                                           wanted, protection);
     if (!shown) return shown;

@@ -40,7 +40,8 @@ Answer<void> GrantSharerHandle::share_into(Shared& shared, std::uint32_t with,
                                      .notify_port = notify.port});
     if (!reply) return tl::unexpected(reply.error());
     shared.ids.push_back(reply->header.id);
-    if (reply->words.size() != count || reply->descriptors.empty()) return tl::unexpected(EPROTO);
+    if (reply->words.size() != count) return tl::unexpected(EPROTO);
+    if (reply->descriptors.empty()) return tl::unexpected(EMFILE);
     std::ranges::copy(reply->words, refs.begin() + static_cast<std::ptrdiff_t>(at));
     const auto shown = shared.window.show(at, reply->descriptors.front().get(), reply->header.pages,
                                           refs.subspan(at, count), PROT_READ | PROT_WRITE);

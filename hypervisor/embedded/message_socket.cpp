@@ -88,7 +88,10 @@ Answer<void> receive_message(int socket, std::span<std::byte> header,
   }
   if (size == 0) return tl::unexpected(ECONNRESET);
   const auto length = static_cast<std::size_t>(size);
-  const bool truncated = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  // Of descriptors that there was room for some are missing where this process can have no more.
+  const bool too_many =
+      (message.msg_flags & MSG_CTRUNC) != 0 && descriptors.size() == max_descriptors;
+  const bool truncated = too_many || (message.msg_flags & MSG_TRUNC) != 0;
   if (truncated || length < header.size() || (length - header.size()) % sizeof words[0] != 0)
     return tl::unexpected(EPROTO);
   words.resize((length - header.size()) / sizeof words[0]);

@@ -21,7 +21,8 @@ struct Message {
 };
 
 // flags: MSG_DONTWAIT or 0. Nothing is sent in part. ECONNRESET: the other end has gone; EPROTO:
-// this is no message.
+// this is no message. Where this process can have no more descriptors, one that was received has
+// fewer than were sent.
 Answer<void> send_message(int socket, std::span<const std::byte> header,
                           std::span<const std::uint32_t> words, std::span<const int> descriptors,
                           int flags);
