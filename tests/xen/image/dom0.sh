@@ -12,6 +12,7 @@
 #   reaches ADDRESS [SECONDS]  by ping
 #   loses_nothing ADDRESS [COUNT]
 #                              likewise
+#   tcpdump_sees DEVICE        a ping to 10.0.0.2 on it, both ways
 #   received                   passes iperf3's sum on; true if there were bytes
 #   start_stream FROM TO       a TCP connection that carries bytes until `stream_arrives FROM TO`; addresses
 #   stream_goes_on FROM TO     until another 64 KiB have come; false after a minute
@@ -45,7 +46,7 @@ guest() {
     echo "vcpus=${vcpus:-1}"
     echo "kernel='/guest/vmlinux'"
     echo "ramdisk='${ramdisk:-/guest/guest.cpio}'"
-    echo "extra='console=hvc0 quiet loglevel=5 mitigations=off init_on_alloc=0 tsc=reliable ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
+    echo "extra='console=hvc0 quiet loglevel=5 mitigations=off init_on_alloc=0 tsc=reliable cryptomgr.notests ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
     [[ ${kind-} != pvh ]] || echo "cpus='1'"
     [[ -z ${vif-} ]] || echo "vif=['${vif//;/\',\'}']"
     # Or Xen emulates rdtsc, as it distrusts the emulated clock, and Linux has one in each system call (of its stack's random offset).
@@ -130,6 +131,16 @@ on_console() {
 pids_of() { grep -lx "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3; }
 reaches() { until_true "${2:-20}" ping -q -c 1 -W 1 "$1" >/dev/null 2>&1; }
 loses_nothing() { ping -q -c "${2:-20}" -i 0.1 "$1" | grep ' 0% packet loss'; }
+tcpdump_sees() {
+  rm -f /tmp/dump # of the one before
+  timeout 20 tcpdump -Z root -n -c 3 -i "$1" icmp >/tmp/dump 2>&1 &
+  local dump=$!
+  until_true 10 grep -qs 'listening on' /tmp/dump
+  ping -q -c 3 -i 0.2 10.0.0.2 >/dev/null
+  wait $dump
+  cat /tmp/dump
+  grep 'ICMP echo' /tmp/dump
+}
 # iperf3 prints its sum also when it was cut short.
 received() { awk '/receiver/ { print; for (i = 2; i <= NF; ++i) some += $i ~ /Bytes$/ && $(i - 1) > 0 } END { exit !some }'; }
 

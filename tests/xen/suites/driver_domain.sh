@@ -25,15 +25,6 @@ sweep() { on_console g1 'LD_LIBRARY_PATH=/payload/lib /payload/bin/udp_sweep swe
 there() { on_console driver "$(declare -f "$1"); $1 vif$(xl domid g1).0 ${2-}" 60; }
 counts() { ip -s link show "$1" | awk '/RX:|TX:/ { getline; print $1, "bytes"; ways += $1 >= 8388608 } END { exit ways != 2 }'; }
 knows_mac() { bridge fdb show dev "$1" | grep -i 00:16:3e:00:00:01; }
-tcpdump_sees() {
-  timeout 20 tcpdump -Z root -n -c 3 -i "$1" icmp >/tmp/dump 2>&1 &
-  local dump=$!
-  until_true 10 grep -qs 'listening on' /tmp/dump
-  ping -q -c 3 -i 0.2 10.0.0.2 >/dev/null
-  wait $dump
-  cat /tmp/dump
-  grep 'ICMP echo' /tmp/dump
-}
 tso() { ethtool -K "$1" tso "$2" && ethtool -k "$1" | grep "^tcp-segmentation-offload: $2"; }
 offloads_change() { there tso off && bytes_return 2 && there tso on && bytes_return 2; }
 mtu_there() {

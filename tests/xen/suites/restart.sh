@@ -100,10 +100,21 @@ claim "twenty times more, at any moment: all go on afterwards" hasty_kills 20
 mkdir /tmp/new
 PATH=/tmp/new:$PATH
 claim "twenty times ended for another file: each time that takes all vifs over, and every flow goes on" each_time 20 upgrade
+jobs=()
 # shellcheck disable=SC2086 # addresses
 for each in "${loads[@]}"; do
-  to=${each#* }
-  claim "iperf3 has received from ${each%% *} at ${to% *} all the time" load_ends $each
+  load_ends $each >"/tmp/ends-${each// /-}" 2>&1 &
+  jobs+=($!)
+done
+has_ended() { # JOB LOAD
+  local status=0
+  wait "$1" || status=$?
+  cat "/tmp/ends-${2// /-}"
+  return $status
+}
+for i in "${!loads[@]}"; do
+  read -r from to _ <<<"${loads[i]}"
+  claim "iperf3 has received from $from at $to all the time" has_ended "${jobs[i]}" "${loads[i]}"
 done
 # shellcheck disable=SC2086 # two addresses
 for way in "${ways[@]}"; do claim "what was under way from ${way/ / to } arrives with its SHA-256" stream_arrives $way; done
