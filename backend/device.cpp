@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <array>
+
 #include "backend/statistics.hpp"
 #include "backend/vif_path.hpp"
 #include "xenstore/key_reader.hpp"
@@ -18,6 +21,13 @@ namespace {
 std::string text(XenbusState state) {
   return std::to_string(static_cast<int>(state));
 }
+
+// Of those that a connection to the guest's rings may meet with: this host is short of something.
+bool is_lack(const Error& error) {
+  constexpr std::array codes = {EAGAIN, EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
+  return std::ranges::find(codes, error.code) != codes.end();
+}
+constexpr auto between_attempts = std::chrono::seconds(1);
 
 void log_failure(const Result<void>& done) {
   if (!done) spdlog::error("{}", done.error().what);
@@ -36,7 +46,7 @@ Backoff::Clock::duration Device::look() {
   auto seen = view();
   if (!seen) {
     spdlog::error("{}: {}", name_, seen.error().what);
-    return {};
+    return waits_for_host_ ? between_attempts : Backoff::Clock::duration{};
   }
   if (vif_ && vif_->connected() && seen->online &&
       (seen->backend_state == XenbusState::closing || seen->backend_state == XenbusState::closed))
@@ -44,8 +54,12 @@ Backoff::Clock::duration Device::look() {
         "somebody else has closed it (is the kernel's netback loaded?): detach the vif and attach "
         "it again");
   const auto wait = hold_back(*seen);
+  const bool waited = waits_for_host_;
   act(handshake_.see(*seen));
-  return wait;
+  if (waited && waits_for_host_) act(try_to_connect());
+  if (!waits_for_host_) return wait;
+  return std::max<Backoff::Clock::duration>(next_attempt_ - Backoff::Clock::now(),
+                                            std::chrono::milliseconds(1));
 }
 
 // What the vif may do on its switch is changed while it is connected. A change that can't be
@@ -75,11 +89,7 @@ void Device::found(const Fault& fault) {
 // The guest has done nothing and notices nothing: its rings go on with another tap.
 void Device::replace_tap() {
   disconnect();
-  if (!connect()) return act(handshake_.condemn());
-  vif_->set_carrier(true);
-  report(
-      "its tap was deleted; there is a new one, down and in no bridge: bring it up and put it into "
-      "its bridge, or detach the vif and attach it again");
+  act(try_to_connect());
 }
 
 Result<BackendView> Device::view() const {
@@ -130,12 +140,9 @@ void Device::act(std::vector<BackendAction> actions) {
         more = offer();
         if (!more.empty()) actions.resize(i + 1);  // what was to come stood on the offer
         break;
-      case BackendAction::connect: {
-        const auto connected = connect();
-        if (connected) spdlog::info("{}: connected", name_);
-        more = handshake_.connect_done(connected);
+      case BackendAction::connect:
+        more = try_to_connect();
         break;
-      }
       case BackendAction::announce:
         announce();
         break;
@@ -183,20 +190,43 @@ std::vector<BackendAction> Device::offer() {
   return handshake_.condemn();
 }
 
-bool Device::connect() {
-  // A daemon before this one may have made the offer.
-  if (const auto prepared = prepare(); !prepared) {
-    report(prepared.error().what);
-    return false;
-  }
-  const auto keys = xenstore::read_directory(shared_.store, frontend_);
+// The guest has no part in what this host lacks or the toolstack wrote: it waits, and may be one
+// that has noticed nothing of a daemon killed before. Nor can it ask for more attempts.
+std::vector<BackendAction> Device::try_to_connect() {
+  const auto now = Backoff::Clock::now();
+  waits_for_host_ = now < next_attempt_;
+  if (waits_for_host_) return {};
+  const auto prepared = prepare();  // a daemon before this one may have made the offer
+  const auto frontend = prepared.and_then([this] { return frontend_keys(); });
   const auto connected =
-      keys.and_then([this](const auto& all) {
-            return xenstore::parse_frontend_keys(all, vif_->config().max_queues);
-          })
-          .and_then([this](const auto& frontend) { return vif_->connect(frontend, shared_.kept); });
-  if (!connected) refuse(connected.error().what);
-  return connected.has_value();
+      frontend.and_then([this](const auto& keys) { return vif_->connect(keys, shared_.kept); });
+  waits_for_host_ = !prepared || (frontend && !connected && is_lack(connected.error()));
+  if (waits_for_host_) {
+    next_attempt_ = now + between_attempts;
+    const std::string& what = connected.error().what;
+    if (what != lacked_) report(what + " (tried again every second)");
+    lacked_ = what;
+    return {};
+  }
+  lacked_.clear();
+  if (!connected) {
+    refuse(connected.error().what);
+    return handshake_.condemn();
+  }
+  spdlog::info("{}: connected", name_);
+  if (handshake_.state() == xenstore::BackendHandshake::State::connected) {
+    vif_->set_carrier(true);
+    report(
+        "its tap was deleted; there is a new one, down and in no bridge: bring it up and put it "
+        "into its bridge, or detach the vif and attach it again");
+  }
+  return handshake_.connect_done(true);
+}
+
+Result<xenstore::FrontendKeys> Device::frontend_keys() const {
+  return xenstore::read_directory(shared_.store, frontend_).and_then([this](const auto& all) {
+    return xenstore::parse_frontend_keys(all, vif_->config().max_queues);
+  });
 }
 
 void Device::announce() {
@@ -207,11 +237,14 @@ void Device::announce() {
 }
 
 void Device::disconnect() {
-  if (!vif_ || !vif_->connected()) return;
-  vif_->set_carrier(false);
-  vif_->disconnect();
+  waits_for_host_ = false;
+  const bool connected = vif_ && vif_->connected();
+  if (connected) {
+    vif_->set_carrier(false);
+    vif_->disconnect();
+  }
   shared_.kept.remove(name_);  // all promises were kept, and the next rings may be new ones
-  spdlog::info("{}: disconnected; {}", name_, summary(vif_->statistics()));
+  if (connected) spdlog::info("{}: disconnected; {}", name_, summary(vif_->statistics()));
 }
 
 void Device::forget() {

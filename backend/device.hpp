@@ -30,7 +30,8 @@ class Device {
   Device(const Shared& shared, xenstore::VifId id, std::string backend, std::string frontend);
 
   // Looks at its state nodes and does what follows; errors go to the log and to its error node.
-  // Returns how long to wait before the next look, where a guest has to be patient; else zero.
+  // Returns how long to wait before the next look, where a guest has to be patient or this host
+  // lacks something; else zero.
   Backoff::Clock::duration look();
   // The toolstack has written keys of its policy on the switch.
   void follow_policy();
@@ -50,7 +51,8 @@ class Device {
   Backoff::Clock::duration hold_back(xenstore::BackendView& seen);
   void act(std::vector<xenstore::BackendAction> actions);
   std::vector<xenstore::BackendAction> offer();
-  bool connect();
+  std::vector<xenstore::BackendAction> try_to_connect();
+  Result<xenstore::FrontendKeys> frontend_keys() const;
   void announce();
   void disconnect();
   void forget();
@@ -67,6 +69,9 @@ class Device {
   const std::string frontend_;
   xenstore::BackendHandshake handshake_;
   std::unique_ptr<Vif> vif_;
+  bool waits_for_host_ = false;  // to connect, at the next attempt
+  Backoff::Clock::time_point next_attempt_{};
+  std::string lacked_;  // at the last one; reported once
   xenstore::XenbusState frontend_state_ = xenstore::XenbusState::unknown;  // as last seen
   Backoff backoff_;
   std::string refused_policy_;  // why; reported once
