@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
@@ -51,6 +52,20 @@ std::string memory_folder() {
   const std::string store = xenstore::Store::folder();
   return store.empty() ? "/run/ringbackd" : store + "/ringbackd";
 }
+
+// Beside the embedded hypervisor whoever is waited for needs one of this machine's processors. On
+// Xen guests have their own, and what a sleep costs (the peer's notification, the wake-up, to
+// collect the event, to arm) is some wake-ups; but others in this domain never wait longer than
+// 1 ms for a worker that only looks.
+PollWindow::Clock::duration longest_poll(Worker& worker) {
+  using std::chrono::microseconds;
+  if (xenstore::Store::folder().empty())
+    return std::min<PollWindow::Clock::duration>(4 * worker.wake_up_time(), microseconds(1000));
+  cpu_set_t processors;
+  const bool several =
+      sched_getaffinity(0, sizeof processors, &processors) != 0 || CPU_COUNT(&processors) > 1;
+  return microseconds(several ? 50 : 0);
+}
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::start(std::size_t workers, hypervisor::Io::Kind io) {
@@ -98,6 +113,8 @@ Result<void> Daemon::open(std::size_t workers, hypervisor::Io::Kind io) {
     auto worker = Worker::start(reports_.get(), io);
     if (!worker) return tl::unexpected(worker.error());
     workers_.push_back(std::move(*worker));
+    if (i == 0) longest_poll_ = longest_poll(*workers_.front());
+    workers_.back()->set_longest_poll(longest_poll_);
   }
   const auto signalled = [this](std::uint32_t) {
     signalfd_siginfo info;
@@ -118,6 +135,8 @@ Result<void> Daemon::open(std::size_t workers, hypervisor::Io::Kind io) {
 Result<void> Daemon::run() {
   spdlog::info("serving the vifs below {} with {} worker{} and {}", root_, workers_.size(),
                workers_.size() == 1 ? "" : "s", workers_.front()->io_name());
+  spdlog::info("a worker that has no work sleeps after {} us at most",
+               std::chrono::duration_cast<std::chrono::microseconds>(longest_poll_).count());
   if (kernel_netback_.loaded())
     spdlog::warn(
         "the kernel's netback is loaded and takes every new vif; unload xen-netback and keep it "

@@ -58,6 +58,7 @@ class Daemon {
   hypervisor::Descriptor reports_;
   hypervisor::Descriptor statistics_signal_;
   Vif::Workers workers_;
+  PollWindow::Clock::duration longest_poll_{};  // of each
   NamedSwitches switches_{workers_, taps_, store_,
                           fmt::format("/local/domain/{}/ringback/switch", own_)};
   const Device::Shared shared_{store_, taps_, kept_, workers_, switches_};

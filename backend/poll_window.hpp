@@ -1,8 +1,8 @@
 // How long a worker that finds no work looks on before it sleeps: it costs nothing to see work that
-// comes at once, and 20 us and more to be woken for it. So the window grows while sleeps turn out
-// to have been short, and shrinks to nothing while they are long: an idle worker does not poll, and
-// one whose guests speak now and then does not either (KVM's halt polling does the same for vCPUs:
-// Documentation/virt/kvm/halt-polling.rst). Pure: times are the caller's.
+// comes at once, and some us, or hundreds under emulation, to be woken for it. So the window grows
+// while sleeps turn out to have been short, and shrinks to nothing while they are long: an idle
+// worker does not poll, and one whose guests speak now and then does not either (KVM's halt polling
+// does the same for vCPUs: Documentation/virt/kvm/halt-polling.rst). Pure: times are the caller's.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,8 @@ class PollWindow {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // longest: what a wake-up costs, roughly; a sleep no longer than this should have been polling.
+  // longest: what it costs to sleep and be woken, roughly; a sleep no longer than this should have
+  // been polling.
   // 0: it never polls, as where the one who is waited for needs the same processor.
   explicit PollWindow(Clock::duration longest) : longest_(longest) {}
   // Then nobody need ask for the time, which in a PV domain is a system call.
@@ -41,7 +42,7 @@ class PollWindow {
  private:
   static constexpr Clock::duration shortest = std::chrono::microseconds(10);
 
-  const Clock::duration longest_;
+  Clock::duration longest_;
   Clock::duration length_{};
   Clock::time_point since_;
   bool idle_ = false;  // since since_

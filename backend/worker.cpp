@@ -1,7 +1,8 @@
 #include "backend/worker.hpp"
 
-#include <sched.h>
 #include <sys/eventfd.h>
+
+#include <algorithm>
 
 namespace ringback::backend {
 namespace {
@@ -14,15 +15,6 @@ void signal(int eventfd) {
 // For so many rounds a task without work is looked at, as long as others have some; then it is
 // armed.
 constexpr unsigned most_idle_rounds = 16;
-
-// What it costs to be woken, and the half of it again. With one processor, whoever has to act first
-// may need that.
-PollWindow::Clock::duration longest_poll() {
-  cpu_set_t processors;
-  const bool several =
-      sched_getaffinity(0, sizeof processors, &processors) != 0 || CPU_COUNT(&processors) > 1;
-  return std::chrono::microseconds(several ? 50 : 0);
-}
 
 void drain(int eventfd) {
   std::uint64_t count;
@@ -65,8 +57,7 @@ Worker::Worker(std::unique_ptr<hypervisor::Io> io,
       grants_(std::move(grants)),
       copier_(*grants_, *io_),
       wake_(std::move(wake)),
-      report_fd_(report_fd),
-      window_(longest_poll()) {}
+      report_fd_(report_fd) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -79,6 +70,25 @@ void Worker::call(const std::function<void()>& function) {
   commands_.push(&function);  // calls are one at a time, so there is room
   signal(wake_.get());
   done_.wait(before, std::memory_order_acquire);
+}
+
+PollWindow::Clock::duration Worker::wake_up_time() {
+  std::array<PollWindow::Clock::duration, 15> round_trips;
+  for (auto& round_trip : round_trips) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // until it is asleep
+    const auto begun = PollWindow::Clock::now();
+    call({});
+    round_trip = PollWindow::Clock::now() - begun;
+  }
+  // Half of a round trip, for the caller is woken too; of a good one, for what else goes on now
+  // says nothing of later.
+  const auto good = round_trips.begin() + round_trips.size() / 4;
+  std::ranges::nth_element(round_trips, good);
+  return *good / 2;
+}
+
+void Worker::set_longest_poll(PollWindow::Clock::duration longest) {
+  call([&] { window_ = PollWindow(longest); });
 }
 
 Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {

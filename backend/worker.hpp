@@ -42,6 +42,13 @@ class Worker {
   // from the control thread.
   void call(const std::function<void()>& function);
 
+  // The control thread: about what it takes to wake this one from its sleep; measured in some
+  // 20 ms.
+  PollWindow::Clock::duration wake_up_time();
+  // The control thread: how long it may look for work before it sleeps (PollWindow). Not at all,
+  // until this is said.
+  void set_longest_poll(PollWindow::Clock::duration longest);
+
   // The control thread: connects a queue on this worker, and ends it.
   Result<Queue*> connect(const Queue::Config& config, Port& port);
   void disconnect(Queue* queue);
@@ -92,7 +99,7 @@ class Worker {
   std::unordered_map<hypervisor::Port, Queue*> by_channel_;
   std::vector<Served*> ready_;  // of tasks_
   std::vector<Served*> serving_;
-  PollWindow window_;
+  PollWindow window_{{}};
   bool slept_ = false;  // what io_ tells now ended a sleep
   bool stopping_ = false;
 
