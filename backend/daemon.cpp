@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/signalfd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <set>
 
@@ -304,10 +305,12 @@ void Daemon::worker_reports() {
   [[maybe_unused]] const auto got = ::read(reports_.get(), &count, sizeof count);
   for (const auto& worker : workers_) {
     while (const auto told = worker->next_report()) {
-      for (auto& [id, device] : devices_) {
-        if (device.vif() == nullptr || !device.vif()->owns(told->task)) continue;
-        device.found(told->fault);
-        break;
+      const auto blamed = std::ranges::find_if(devices_, [&](const auto& known) {
+        return known.second.vif() != nullptr && known.second.vif()->owns(told->task);
+      });
+      if (blamed != devices_.end()) {
+        blamed->second.found(told->fault);
+        look_at(blamed->first);  // it may have to be looked at again
       }
       switches_.replace_uplink(told->task);
     }

@@ -22,9 +22,10 @@ std::string text(XenbusState state) {
   return std::to_string(static_cast<int>(state));
 }
 
-// Of those that a connection to the guest's rings may meet with: this host is short of something.
+// This host is short of something. (EAGAIN is not among them: a guest that goes on writing its keys
+// has them read in vain.)
 bool is_lack(const Error& error) {
-  constexpr std::array codes = {EAGAIN, EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
+  constexpr std::array codes = {EBUSY, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
   return std::ranges::find(codes, error.code) != codes.end();
 }
 constexpr auto between_attempts = std::chrono::seconds(1);
@@ -186,7 +187,7 @@ std::vector<BackendAction> Device::offer() {
     done = write_if_there(keys);
   }
   if (done) return {};
-  report(done.error().what);
+  refuse(done.error().what);  // the guest may have it tried as often as it likes
   return handshake_.condemn();
 }
 
@@ -200,7 +201,7 @@ std::vector<BackendAction> Device::try_to_connect() {
   const auto frontend = prepared.and_then([this] { return frontend_keys(); });
   const auto connected =
       frontend.and_then([this](const auto& keys) { return vif_->connect(keys, shared_.kept); });
-  waits_for_host_ = !prepared || (frontend && !connected && is_lack(connected.error()));
+  waits_for_host_ = !prepared || (!connected && is_lack(connected.error()));
   if (waits_for_host_) {
     next_attempt_ = now + between_attempts;
     const std::string& what = connected.error().what;
@@ -232,7 +233,7 @@ Result<xenstore::FrontendKeys> Device::frontend_keys() const {
 void Device::announce() {
   if (vif_) vif_->set_carrier(true);
   // What an earlier attempt met with is over.
-  log_failure(shared_.store.remove(backend_ + "/error"));
+  if (!waits_for_host_) log_failure(shared_.store.remove(backend_ + "/error"));
   say(XenbusState::connected);
 }
 

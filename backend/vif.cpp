@@ -72,6 +72,9 @@ Result<void> Vif::connect(const xenstore::FrontendKeys& frontend,
   if (auto opened = kept.open(name, frontend.queues.size() * sizeof(Queue::Kept))) {
     kept_ = std::move(*opened);
     memory = reinterpret_cast<Queue::Kept*>(kept_->span().data());
+  } else if (const int code = opened.error().code;
+             code == EMFILE || code == ENFILE || code == ENOMEM) {
+    return tl::unexpected(opened.error());  // which may pass
   } else {
     spdlog::warn(
         "{}: {} (so frames that are under way when this daemon is killed may be answered wrongly)",

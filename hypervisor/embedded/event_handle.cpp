@@ -119,6 +119,8 @@ Answer<void> EventHandle::refresh(Port port) {
   drop_dead_targets();
   auto reply = client_.call({.call = Call::peer, .port = port});
   if (!reply) return tl::unexpected(reply.error());
+  // Nobody is there, or this process can have no more descriptors: that may pass.
+  if (reply->header.id != 0 && reply->descriptors.size() != 2) return tl::unexpected(EMFILE);
   Target target{.tag = reply->header.tag,
                 .port = reply->header.value,
                 .owner = reply->header.id,
