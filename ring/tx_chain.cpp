@@ -43,10 +43,6 @@ TxFault read_extras(std::span<const TxRequest> slots, TxChain& chain) {
   return TxFault::none;
 }
 
-bool crosses_page(std::uint32_t offset, std::uint32_t size) {
-  return offset + size > page_size;
-}
-
 void begin(const TxRequest& first, TxChain& chain) {
   chain.verdict = TxVerdict::fatal;
   chain.fault = TxFault::none;
@@ -63,36 +59,6 @@ void end(const TxRequest& first, std::uint16_t size, TxChain& chain) {
   if (size < net::ethernet_header_size) return fail(chain, TxVerdict::error, TxFault::too_short);
   chain.pieces[0] = {first.gref, first.offset, size};
   chain.verdict = TxVerdict::frame;
-}
-
-void read_slots(std::span<const TxRequest> slots, TxChain& chain) {
-  const TxRequest& first = slots.front();
-  if (first.flags & NETTXF_extra_info) {
-    const TxFault fault = read_extras(slots, chain);
-    if (fault != TxFault::none) return fail(chain, TxVerdict::fatal, fault);
-    if (chain.verdict == TxVerdict::multicast) return;
-  }
-
-  std::uint16_t fragments = 1;
-  std::uint32_t behind_first = 0;  // bytes
-  chain.piece_count = 1;
-  for (unsigned flags = first.flags; flags & NETTXF_more_data;) {
-    if (chain.slots == slots.size()) return fail(chain, TxVerdict::fatal, TxFault::unfinished);
-    if (++fragments == fatal_tx_slots)
-      return fail(chain, TxVerdict::fatal, TxFault::too_many_slots);
-    const TxRequest& slot = slots[chain.slots++];
-    flags = slot.flags;
-    if (crosses_page(slot.offset, slot.size))
-      return fail(chain, TxVerdict::fatal, TxFault::crosses_page);
-    behind_first += slot.size;
-    if (slot.size > 0 && fragments <= max_tx_slots)
-      chain.pieces[chain.piece_count++] = {slot.gref, slot.offset, slot.size};
-  }
-
-  if (behind_first > first.size) return fail(chain, TxVerdict::error, TxFault::size_mismatch);
-  end(first, static_cast<std::uint16_t>(first.size - behind_first), chain);
-  if (fragments > max_tx_slots && chain.fault != TxFault::crosses_page)
-    fail(chain, TxVerdict::error, TxFault::too_many_slots);
 }
 
 }  // namespace
@@ -125,13 +91,35 @@ TxChain read_tx_chain(std::span<const TxRequest> slots) {
   return chain;
 }
 
-void read_tx_chain(std::span<const TxRequest> slots, TxChain& chain) {
+void read_any_tx_chain(std::span<const TxRequest> slots, TxChain& chain) {
   const TxRequest& first = slots.front();
   begin(first, chain);
-  // Most frames are one slot.
-  if ((first.flags & (NETTXF_extra_info | NETTXF_more_data)) != 0) return read_slots(slots, chain);
+  if (first.flags & NETTXF_extra_info) {
+    const TxFault fault = read_extras(slots, chain);
+    if (fault != TxFault::none) return fail(chain, TxVerdict::fatal, fault);
+    if (chain.verdict == TxVerdict::multicast) return;
+  }
+
+  std::uint16_t fragments = 1;
+  std::uint32_t behind_first = 0;  // bytes
   chain.piece_count = 1;
-  end(first, first.size, chain);
+  for (unsigned flags = first.flags; flags & NETTXF_more_data;) {
+    if (chain.slots == slots.size()) return fail(chain, TxVerdict::fatal, TxFault::unfinished);
+    if (++fragments == fatal_tx_slots)
+      return fail(chain, TxVerdict::fatal, TxFault::too_many_slots);
+    const TxRequest& slot = slots[chain.slots++];
+    flags = slot.flags;
+    if (crosses_page(slot.offset, slot.size))
+      return fail(chain, TxVerdict::fatal, TxFault::crosses_page);
+    behind_first += slot.size;
+    if (slot.size > 0 && fragments <= max_tx_slots)
+      chain.pieces[chain.piece_count++] = {slot.gref, slot.offset, slot.size};
+  }
+
+  if (behind_first > first.size) return fail(chain, TxVerdict::error, TxFault::size_mismatch);
+  end(first, static_cast<std::uint16_t>(first.size - behind_first), chain);
+  if (fragments > max_tx_slots && chain.fault != TxFault::crosses_page)
+    fail(chain, TxVerdict::error, TxFault::too_many_slots);
 }
 
 }  // namespace ringback::ring

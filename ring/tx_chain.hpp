@@ -14,8 +14,10 @@
 #include <cstdint>
 #include <span>
 
+#include "net/headers.hpp"
 #include "net/offload.hpp"
 #include "ring/netif.hpp"
+#include "ring/netif_offload.hpp"
 
 namespace ringback::ring {
 
@@ -71,7 +73,29 @@ struct TxChain {
 // than there are must offer at least 32 when it has them, so that `unfinished` means the peer's
 // producer index and not the caller's window.
 TxChain read_tx_chain(std::span<const TxRequest> slots);
-// The same into `chain`, whatever was in it: a burst has many, and they are large.
-void read_tx_chain(std::span<const TxRequest> slots, TxChain& chain);
+
+// A request's own bytes.
+constexpr bool crosses_page(std::uint32_t offset, std::uint32_t size) {
+  return offset + size > page_size;
+}
+
+// Whatever lies there.
+void read_any_tx_chain(std::span<const TxRequest> slots, TxChain& chain);
+// The same into `chain`, whatever was in it: a burst has many, and they are large. Most are one
+// good slot, and those are read in line.
+inline void read_tx_chain(std::span<const TxRequest> slots, TxChain& chain) {
+  const TxRequest& first = slots.front();
+  if ((first.flags & (NETTXF_extra_info | NETTXF_more_data)) != 0 ||
+      first.size < net::ethernet_header_size || crosses_page(first.offset, first.size)) [[unlikely]]
+    return read_any_tx_chain(slots, chain);
+  chain.verdict = TxVerdict::frame;
+  chain.fault = TxFault::none;
+  chain.slots = 1;
+  chain.extras = 0;
+  chain.piece_count = 1;
+  chain.size = first.size;
+  chain.offload = {to_checksum(first.flags, tx_checksum_flags), net::Gso::none, 0};
+  chain.pieces[0] = {first.gref, first.offset, first.size};
+}
 
 }  // namespace ringback::ring
