@@ -43,16 +43,6 @@ TxFault read_extras(std::span<const TxRequest> slots, TxChain& chain) {
   return TxFault::none;
 }
 
-void begin(const TxRequest& first, TxChain& chain) {
-  chain.verdict = TxVerdict::fatal;
-  chain.fault = TxFault::none;
-  chain.slots = 1;
-  chain.extras = 0;
-  chain.piece_count = 0;
-  chain.size = first.size;
-  chain.offload = {to_checksum(first.flags, tx_checksum_flags), net::Gso::none, 0};
-}
-
 // size: the first fragment's own.
 void end(const TxRequest& first, std::uint16_t size, TxChain& chain) {
   if (crosses_page(first.offset, size)) return fail(chain, TxVerdict::fatal, TxFault::crosses_page);
@@ -93,7 +83,7 @@ TxChain read_tx_chain(std::span<const TxRequest> slots) {
 
 void read_any_tx_chain(std::span<const TxRequest> slots, TxChain& chain) {
   const TxRequest& first = slots.front();
-  begin(first, chain);
+  begin_chain(first, chain);
   if (first.flags & NETTXF_extra_info) {
     const TxFault fault = read_extras(slots, chain);
     if (fault != TxFault::none) return fail(chain, TxVerdict::fatal, fault);

@@ -79,6 +79,17 @@ constexpr bool crosses_page(std::uint32_t offset, std::uint32_t size) {
   return offset + size > page_size;
 }
 
+// One request, of which nothing is known yet.
+inline void begin_chain(const TxRequest& first, TxChain& chain) {
+  chain.verdict = TxVerdict::fatal;
+  chain.fault = TxFault::none;
+  chain.slots = 1;
+  chain.extras = 0;
+  chain.piece_count = 0;
+  chain.size = first.size;
+  chain.offload = {to_checksum(first.flags, tx_checksum_flags), net::Gso::none, 0};
+}
+
 // Whatever lies there.
 void read_any_tx_chain(std::span<const TxRequest> slots, TxChain& chain);
 // The same into `chain`, whatever was in it: a burst has many, and they are large. Most are one
@@ -88,13 +99,9 @@ inline void read_tx_chain(std::span<const TxRequest> slots, TxChain& chain) {
   if ((first.flags & (NETTXF_extra_info | NETTXF_more_data)) != 0 ||
       first.size < net::ethernet_header_size || crosses_page(first.offset, first.size)) [[unlikely]]
     return read_any_tx_chain(slots, chain);
+  begin_chain(first, chain);
   chain.verdict = TxVerdict::frame;
-  chain.fault = TxFault::none;
-  chain.slots = 1;
-  chain.extras = 0;
   chain.piece_count = 1;
-  chain.size = first.size;
-  chain.offload = {to_checksum(first.flags, tx_checksum_flags), net::Gso::none, 0};
   chain.pieces[0] = {first.gref, first.offset, first.size};
 }
 
