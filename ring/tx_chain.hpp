@@ -74,7 +74,7 @@ struct TxChain {
 // producer index and not the caller's window.
 TxChain read_tx_chain(std::span<const TxRequest> slots);
 
-// A request's own bytes.
+// The bytes of a request lie in one page.
 constexpr bool crosses_page(std::uint32_t offset, std::uint32_t size) {
   return offset + size > page_size;
 }
