@@ -29,6 +29,7 @@ constexpr const char* switches_token = "switches";
 // Taken at one go, so that a guest that writes without end keeps nothing else from being done.
 constexpr int most_events = 4096;
 constexpr auto kernel_time = std::chrono::milliseconds(500);
+constexpr EventLoop::Clock::duration store_time = std::chrono::seconds(1);
 constexpr EventLoop::Clock::duration switch_time = std::chrono::milliseconds(300);
 constexpr EventLoop::Clock::duration longest_switch_wait = std::chrono::seconds(10);
 
@@ -206,15 +207,21 @@ void Daemon::scan() {
   std::vector<VifId> known;
   for (const auto& [id, device] : devices_) known.push_back(id);
   for (const VifId id : known) look_at(id);
-  const auto domains = store_.list(root_);
-  if (!domains) return;
-  for (const auto& domain : *domains) {
-    const auto handles = store_.list(root_ + "/" + domain);
-    if (!handles) continue;
-    for (const auto& handle : *handles) {
+  bool all = true;
+  const auto list = [&](const std::string& path) {
+    auto names = store_.list(path);
+    if (!names) spdlog::error("{} (tried again)", names.error().what);
+    all &= names.has_value();
+    return names.value_or(std::vector<std::string>());
+  };
+  for (const auto& domain : list(root_))
+    for (const auto& handle : list(root_ + "/" + domain))
       if (const auto id = vif_of(domain + "/" + handle)) look_at(*id);
-    }
-  }
+  if (all || std::exchange(scans_later_, true)) return;
+  loop_->after(store_time, [this] {
+    scans_later_ = false;
+    scan();
+  });
 }
 
 // A store that does not answer is no reason to take a guest's tap, nor what is kept of its rings.
@@ -251,7 +258,10 @@ void Daemon::look_at(VifId id) {
   if (found == devices_.end()) {
     const std::string backend = xenstore::backend_path(own_, id);
     const auto frontend = store_.read(backend + "/frontend");
-    if (!frontend) return;
+    if (!frontend) {
+      spdlog::error("{}: {} (tried again)", xenstore::device_name(id), frontend.error().what);
+      return look_later(id, store_time);
+    }
     if (!*frontend) {  // not there, or not yet complete
       if (left_to_kernel_.erase(id) != 0) remove_what_is_left_of(id);
       return;
@@ -262,22 +272,27 @@ void Daemon::look_at(VifId id) {
     // Fires at once, so the device is looked at again with whatever happened in between.
     if (auto watched = store_.watch(found->second.frontend() + "/state", path_of(id)); !watched) {
       found->second.report(watched.error().what);
-      devices_.erase(found);  // looked at again when the toolstack next touches it
-      return;
+      devices_.erase(found);
+      return look_later(id, store_time);
     }
   }
   Device& device = found->second;
-  const auto wait = device.look();
-  if (wait != EventLoop::Clock::duration{} && waiting_.insert(id).second) {
-    loop_->after(wait, [this, id] {
-      waiting_.erase(id);
-      look_at(id);
-    });
-  }
+  if (const auto wait = device.look(); wait != EventLoop::Clock::duration{}) look_later(id, wait);
   if (device.gone()) {
     store_.unwatch(device.frontend() + "/state", path_of(id));
     devices_.erase(found);
   }
+}
+
+void Daemon::look_later(VifId id, EventLoop::Clock::duration wait) {
+  const auto at = EventLoop::Clock::now() + wait;
+  const auto [waits, fresh] = waiting_.try_emplace(id);
+  if (!fresh && waits->second.at <= at) return;
+  if (!fresh) loop_->cancel(waits->second.timer);
+  waits->second = {at, loop_->after(wait, [this, id] {
+                     waiting_.erase(id);
+                     look_at(id);
+                   })};
 }
 
 // While it is loaded the kernel's netback takes every vif that it hears of, sooner or later. Ours

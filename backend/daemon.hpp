@@ -6,7 +6,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "backend/device.hpp"
@@ -44,6 +43,7 @@ class Daemon {
   bool remove_what_is_left_of(xenstore::VifId id);
   void look_after_switches();
   void look_at(xenstore::VifId id);
+  void look_later(xenstore::VifId id, hypervisor::EventLoop::Clock::duration wait);
   bool is_ours(xenstore::VifId id);
   void log_statistics() const;
 
@@ -63,8 +63,13 @@ class Daemon {
                           fmt::format("/local/domain/{}/ringback/switch", own_)};
   const Device::Shared shared_{store_, taps_, kept_, workers_, switches_};
   std::map<xenstore::VifId, Device> devices_;
-  std::set<xenstore::VifId> waiting_;    // a timer looks at them
-  bool looking_after_switches_ = false;  // a timer does, after:
+  struct Wait {
+    hypervisor::EventLoop::Clock::time_point at;
+    hypervisor::EventLoop::TimerId timer;
+  };
+  std::map<xenstore::VifId, Wait> waiting_;  // a timer looks at them
+  bool scans_later_ = false;                 // a timer does
+  bool looking_after_switches_ = false;      // a timer does, after:
   hypervisor::EventLoop::Clock::duration switch_wait_;
   struct Left {
     hypervisor::EventLoop::Clock::time_point since;  // the kernel has heard of it

@@ -47,7 +47,7 @@ Backoff::Clock::duration Device::look() {
   auto seen = view();
   if (!seen) {
     spdlog::error("{}: {}", name_, seen.error().what);
-    return waits_for_host_ ? between_attempts : Backoff::Clock::duration{};
+    return between_attempts;
   }
   if (vif_ && vif_->connected() && seen->online &&
       (seen->backend_state == XenbusState::closing || seen->backend_state == XenbusState::closed))
@@ -55,9 +55,10 @@ Backoff::Clock::duration Device::look() {
         "somebody else has closed it (is the kernel's netback loaded?): detach the vif and attach "
         "it again");
   const auto wait = hold_back(*seen);
+  waits_for_host_ &= has_rings();  // an offer that waited is made again where it is still wanted
   const bool waited = waits_for_host_;
   act(handshake_.see(*seen));
-  if (waited && waits_for_host_) act(try_to_connect());
+  if (waited && waits_for_host_ && has_rings()) act(try_to_connect());
   if (!waits_for_host_) return wait;
   return std::max<Backoff::Clock::duration>(next_attempt_ - Backoff::Clock::now(),
                                             std::chrono::milliseconds(1));
@@ -138,8 +139,10 @@ void Device::act(std::vector<BackendAction> actions) {
     std::vector<BackendAction> more;
     switch (actions[i]) {
       case BackendAction::offer:
-        more = offer();
-        if (!more.empty()) actions.resize(i + 1);  // what was to come stood on the offer
+        if (auto instead = offer()) {
+          actions.resize(i + 1);  // what was to come stood on the offer
+          more = std::move(*instead);
+        }
         break;
       case BackendAction::connect:
         more = try_to_connect();
@@ -165,7 +168,11 @@ void Device::act(std::vector<BackendAction> actions) {
 }
 
 // Returns what is to be done instead, where it can't be offered.
-std::vector<BackendAction> Device::offer() {
+std::optional<std::vector<BackendAction>> Device::offer() {
+  if (is_too_early()) {
+    handshake_.postpone_offer();
+    return std::vector<BackendAction>();
+  }
   // The network device is there before InitWait is: the toolstack runs its script on it then (note
   // 31).
   const Vif* const before = vif_.get();
@@ -186,27 +193,49 @@ std::vector<BackendAction> Device::offer() {
     keys["state"] = text(XenbusState::init_wait);
     done = write_if_there(keys);
   }
-  if (done) return {};
+  if (done) {
+    if (!lacked_.empty()) log_failure(shared_.store.remove(backend_ + "/error"));
+    lacked_.clear();
+    return std::nullopt;
+  }
+  if (done.error().code != EINVAL) {
+    wait_for_host(done.error().what);
+    handshake_.postpone_offer();
+    return std::vector<BackendAction>();
+  }
   refuse(done.error().what);  // the guest may have it tried as often as it likes
   return handshake_.condemn();
 }
 
 // The guest has no part in what this host lacks or the toolstack wrote: it waits, and may be one
 // that has noticed nothing of a daemon killed before. Nor can it ask for more attempts.
+bool Device::is_too_early() {
+  return waits_for_host_ = Backoff::Clock::now() < next_attempt_;
+}
+
+void Device::wait_for_host(const std::string& what) {
+  waits_for_host_ = true;
+  next_attempt_ = Backoff::Clock::now() + between_attempts;
+  const std::string all = what + " (tried again every second)";
+  if (what != lacked_) spdlog::error("{}: {}", name_, all);
+  lacked_ = what;
+  log_failure(write_if_there({{"error", all}}));
+}
+
+// Its guest has named them, and it is connected or to be connected to them.
+bool Device::has_rings() const {
+  using State = xenstore::BackendHandshake::State;
+  return handshake_.state() == State::attached || handshake_.state() == State::connected;
+}
+
 std::vector<BackendAction> Device::try_to_connect() {
-  const auto now = Backoff::Clock::now();
-  waits_for_host_ = now < next_attempt_;
-  if (waits_for_host_) return {};
+  if (is_too_early()) return {};
   const auto prepared = prepare();  // a daemon before this one may have made the offer
   const auto frontend = prepared.and_then([this] { return frontend_keys(); });
   const auto connected =
       frontend.and_then([this](const auto& keys) { return vif_->connect(keys, shared_.kept); });
-  waits_for_host_ = !prepared || (!connected && is_lack(connected.error()));
-  if (waits_for_host_) {
-    next_attempt_ = now + between_attempts;
-    const std::string& what = connected.error().what;
-    if (what != lacked_) report(what + " (tried again every second)");
-    lacked_ = what;
+  if (!prepared || (!connected && is_lack(connected.error()))) {
+    wait_for_host(connected.error().what);
     return {};
   }
   lacked_.clear();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,10 @@ class Device {
   Result<xenstore::BackendView> view() const;
   Backoff::Clock::duration hold_back(xenstore::BackendView& seen);
   void act(std::vector<xenstore::BackendAction> actions);
-  std::vector<xenstore::BackendAction> offer();
+  std::optional<std::vector<xenstore::BackendAction>> offer();
+  bool has_rings() const;
+  bool is_too_early();
+  void wait_for_host(const std::string& what);
   std::vector<xenstore::BackendAction> try_to_connect();
   Result<xenstore::FrontendKeys> frontend_keys() const;
   void announce();
@@ -69,7 +73,7 @@ class Device {
   const std::string frontend_;
   xenstore::BackendHandshake handshake_;
   std::unique_ptr<Vif> vif_;
-  bool waits_for_host_ = false;  // to connect, at the next attempt
+  bool waits_for_host_ = false;  // to be offered or to connect, at the next attempt
   Backoff::Clock::time_point next_attempt_{};
   std::string lacked_;  // at the last one; reported once
   xenstore::XenbusState frontend_state_ = xenstore::XenbusState::unknown;  // as last seen

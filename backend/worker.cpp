@@ -1,8 +1,10 @@
 #include "backend/worker.hpp"
 
+#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace ringback::backend {
 namespace {
@@ -252,7 +254,11 @@ void Worker::run_commands() {
 void Worker::run() {
   while (!stopping_) {
     slept_ = ready_.empty();
-    if (!io_->wait(slept_)) return;
+    if (const auto waited = io_->wait(slept_); !waited) {
+      // Without it guests and the control thread would wait for ever; the next daemon takes over.
+      spdlog::critical("a worker can't wait for work: {}", waited.error().what);
+      std::_Exit(EXIT_FAILURE);
+    }
     if (slept_ && !window_.never()) window_.woken(PollWindow::Clock::now());
     serve();
     run_commands();

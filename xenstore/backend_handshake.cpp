@@ -74,6 +74,7 @@ class BackendHandshake::Step {
     if (is_connected(view_.backend_state)) say(XenbusState::closing);
     if (view_.backend_state == XenbusState::closing) say(XenbusState::closed);
     act(BackendAction::offer);
+    machine_.before_offer_ = in(State::idle) ? State::idle : State::closed;
     view_.backend_state = XenbusState::init_wait;
     enter(State::waiting);
   }
@@ -229,6 +230,11 @@ std::vector<BackendAction> BackendHandshake::connect_done(bool ok) {
     step.condemn();
   }
   return step.take_actions();
+}
+
+void BackendHandshake::postpone_offer() {
+  state_ = before_offer_;
+  awaiting_connect_ = false;
 }
 
 std::vector<BackendAction> BackendHandshake::condemn() {

@@ -71,6 +71,9 @@ class BackendHandshake {
   std::vector<BackendAction> connect_done(bool ok);
   // The guest misbehaved while connected, or an offer could not be carried out.
   std::vector<BackendAction> condemn();
+  // An offer, and what was to come after it, can't be carried out yet: it is made again at the next
+  // look, where the guest still waits for it.
+  void postpone_offer();
 
   State state() const { return state_; }
 
@@ -78,6 +81,7 @@ class BackendHandshake {
   class Step;
 
   State state_ = State::idle;
+  State before_offer_ = State::idle;  // the last one
   bool awaiting_connect_ = false;
   BackendView view_;
 };

@@ -422,3 +422,30 @@ TEST_CASE("a frontend that can share no rings closes and does not try again by i
   CHECK(walk.backend(6) == "");
   CHECK(walk.machine.state() == Front::closed);
 }
+
+TEST_CASE(
+    "an offer that can't be made yet is made at a later look, and what was to come after it") {
+  BackendWalk walk;
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer");
+  walk.machine.postpone_offer();
+  walk.view.frontend_state = state(4);  // it did not wait for it
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
+  walk.machine.postpone_offer();
+  CHECK(walk.machine.connect_done(true).empty());
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
+}
+
+TEST_CASE("an offer to start over that can't be made yet is made at a later look") {
+  BackendWalk walk;
+  walk.run();
+  walk.frontend(6);
+  walk.view.frontend_state = state(1);
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer");
+  walk.machine.postpone_offer();
+  walk.view.frontend_state = state(6);
+  CHECK(to_text(walk.machine.see(walk.view)).empty());
+  walk.view.frontend_state = state(4);  // without waiting
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
+  walk.machine.postpone_offer();
+  CHECK(walk.look() == "offer connect");
+}

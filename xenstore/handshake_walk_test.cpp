@@ -61,6 +61,7 @@ class World {
       plug();
     }
     hotplug_ = true;
+    lacks_ = false;
     for (int round = 0; round < 20; ++round) {
       look(true);
       finish_connect(true);
@@ -144,6 +145,10 @@ class World {
       if (dies_now()) return kill_backend();
       switch (action) {
         case BackendAction::offer:
+          if (lacks_ && pick(4) == 0) {
+            killed_after_ = -1;
+            return backend_.postpone_offer();
+          }
           backend_state_ = XenbusState::init_wait;
           break;
         case BackendAction::connect:
@@ -222,6 +227,7 @@ class World {
   XenbusState backend_state_{}, frontend_state_{};
   int keys_ = 0;  // which rings the frontend's keys name
 
+  bool lacks_ = true;   // the backend's host may be short of something
   bool fresh_ = false;  // a machine acts on what it has just seen
   int generation_ = 0;
   int shared_ = 0;       // the frontend's rings, 0 if none

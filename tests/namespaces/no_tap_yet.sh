@@ -1,6 +1,6 @@
 #!/bin/bash
 # no_tap_yet.sh BIN: a daemon that takes over when the host can give it no tap says so, and goes on with the vif when there is one. Its
-# guest notices nothing.
+# guest notices nothing. A vif that is new then waits for its offer.
 set -euo pipefail
 here=$(dirname "$0")
 . "$here/../../examples/lab.sh"
@@ -52,4 +52,20 @@ tun
 lab_wait 5 says 0 connected
 lab_netfront 1 1
 for device in 0 1; do lab_wait 5 reaches 1 10.$((1 + device)).1.1; done
+
+rm /dev/net/tun
+lab_as 0 ringback vif attach 1 --devid 2 & # it waits for the offer
+attaches=$!
+lab_as 0 ringback vif attach 1 --devid 3 &
+for device in 2 3; do lab_wait 5 says $device '.*tried again every second'; done
+lab_as 0 ringback vif detach 1 3
+lab_wait 5 says 3 gone
+sleep 1.5
+state() { lab_as 0 xenstore-read /local/domain/0/backend/vif/1/2/state; }
+[[ $(state) == 1 ]] || fail "its state is $(state), not Initialising"
+tun
+wait $attaches
+lab_netfront 1 2
+lab_wait 5 reaches 1 10.3.1.1
+[[ ! -e /sys/class/net/vif1.3 ]] || fail "a vif that was detached has a tap"
 lab_stop
