@@ -232,8 +232,10 @@ std::vector<BackendAction> Device::try_to_connect() {
   if (is_too_early()) return {};
   const auto prepared = prepare();  // a daemon before this one may have made the offer
   const auto frontend = prepared.and_then([this] { return frontend_keys(); });
-  const auto connected =
-      frontend.and_then([this](const auto& keys) { return vif_->connect(keys, shared_.kept); });
+  // A daemon before this one has said so: to these rings.
+  const bool resumes = handshake_.said() == XenbusState::connected;
+  const auto connected = frontend.and_then(
+      [&](const auto& keys) { return vif_->connect(keys, shared_.kept, resumes); });
   if (!prepared || (!connected && is_lack(connected.error()))) {
     wait_for_host(connected.error().what);
     return {};

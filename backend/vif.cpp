@@ -13,18 +13,21 @@ namespace {
 // What every backend's device has, so that bridges don't take it for a guest's (vif-bridge sets the
 // same).
 constexpr std::array<std::uint8_t, 6> backend_mac = {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff};
+constexpr net::Abilities all_abilities = {true, true, true, true, true};
 }  // namespace
 
 Result<void> Vif::make_tap(hypervisor::KeptTaps& taps) {
   // The hotplug script knows it by this name, and renames it where `vifname` asks for that.
-  auto tap =
-      taps.open(kept_as(config_.id), xenstore::device_name(config_.id), config_.max_queues,
-                [this](hypervisor::Tap& fresh) -> Result<void> {
-                  for (const auto& done : {fresh.set_carrier(false), fresh.set_mac(backend_mac),
-                                           fresh.set_mtu(config_.mtu)})
-                    if (!done) return done;
-                  return {};
-                });
+  auto tap = taps.open(
+      kept_as(config_.id), xenstore::device_name(config_.id), config_.max_queues,
+      [this](hypervisor::Tap& fresh) -> Result<void> {
+        // Until the guest has said what it takes the rest is done in software.
+        for (const auto& done : {fresh.set_carrier(false), fresh.set_mac(backend_mac),
+                                 fresh.set_mtu(config_.mtu), fresh.set_offload(all_abilities)})
+          if (!done) return done;
+        told_ = all_abilities;
+        return {};
+      });
   if (!tap) return tl::unexpected(tap.error());
   auto port = std::make_unique<TapPort>(std::move(*tap));
   tap_ = port.get();
@@ -62,10 +65,14 @@ void Vif::apply_policy() {
 }
 
 Result<void> Vif::connect(const xenstore::FrontendKeys& frontend,
-                          const hypervisor::KeptMemory& kept) {
+                          const hypervisor::KeptMemory& kept, bool resumes) {
   if (tap_ != nullptr) {
     if (auto queues = tap_->tap().set_active_queues(frontend.queues.size()); !queues) return queues;
-    if (auto set = tap_->tap().set_offload(frontend.abilities); !set) return set;
+    // A tap is not told twice: that would undo what `ethtool -K` has changed since.
+    const bool knows = told_ ? *told_ == frontend.abilities : resumes;
+    if (!knows)
+      if (auto set = tap_->tap().set_offload(frontend.abilities); !set) return set;
+    told_ = frontend.abilities;
   }
   const std::string name = xenstore::device_name(config_.id);
   Queue::Kept* memory = nullptr;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,10 @@ class Vif {
   void give_up_tap();
 
   // Connects the queues to the rings that the guest named, each on the worker with the fewest; all
-  // or none. kept: of a vif of this id, where one was connected to these rings before.
-  Result<void> connect(const xenstore::FrontendKeys& frontend, const hypervisor::KeptMemory& kept);
+  // or none. kept: of a vif of this id, where one was connected to these rings before. resumes: a
+  // daemon before this one had connected them.
+  Result<void> connect(const xenstore::FrontendKeys& frontend, const hypervisor::KeptMemory& kept,
+                       bool resumes);
   // Ends them. No worker knows the queues when it returns.
   void disconnect();
   bool connected() const { return !queues_.empty(); }
@@ -78,6 +81,7 @@ class Vif {
   const Workers& workers_;
   std::unique_ptr<Port> port_;
   TapPort* tap_ = nullptr;                        // port_, if it is one
+  std::optional<net::Abilities> told_;            // what the tap knows that the guest takes
   SwitchPort* switch_ = nullptr;                  // likewise
   std::optional<hypervisor::MappedMemory> kept_;  // a Queue::Kept for each queue
   std::vector<Placed> queues_;

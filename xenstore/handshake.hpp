@@ -76,6 +76,8 @@ class BackendHandshake {
   void postpone_offer();
 
   State state() const { return state_; }
+  // What the store has as ours, once all actions are carried out.
+  XenbusState said() const { return view_.backend_state; }
 
  private:
   class Step;

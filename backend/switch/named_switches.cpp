@@ -79,11 +79,11 @@ Result<void> NamedSwitches::apply(const xenstore::SwitchPolicy& policy, const st
 }
 
 Result<std::unique_ptr<Uplink>> NamedSwitches::over_tap(const std::string& name, const Switch& of) {
-  auto tap = taps_.open("switch " + name, uplink_name(name), 1);
-  if (!tap) return tl::unexpected(tap.error());
   // What a guest can't take is done in software on its way to that guest.
-  if (auto set = tap->set_offload({true, true, true, true, true}); !set)
-    return tl::unexpected(set.error());
+  auto tap = taps_.open("switch " + name, uplink_name(name), 1, [](hypervisor::Tap& fresh) {
+    return fresh.set_offload({true, true, true, true, true});
+  });
+  if (!tap) return tl::unexpected(tap.error());
   return std::make_unique<Uplink>(of.network, uplink_name(name), std::move(*tap));
 }
 
