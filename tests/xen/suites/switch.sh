@@ -5,12 +5,17 @@
 claim "the daemon starts" daemon
 before=$(held)
 bridge_up xenbr0 10.0.0.1/24
+# As a host has it: the bridge has the address and the MTU of a network card.
+ip link add nic address fe:00:00:00:00:01 mtu 9000 type veth peer name wire
+ip link set nic master xenbr0 up
 attach() { xl network-attach "g$1" "mac=00:16:3e:00:00:0$1" "bridge=$2" script=vif-ringback; }
 uplink_forwards() { bridge link | grep 'up-xenbr0.*master xenbr0.*forwarding'; }
 claim "xl network-attach puts g1 on a switch" xl_clean attach 1 xenbr0
 claim "and g2" xl_clean attach 2 xenbr0
 claim "the daemon says so" grep 'vif2.0: offered to domain 2, on switch xenbr0' /out/ringbackd.log
 claim "the switch has an uplink in the bridge" uplink_forwards
+is_as_before() { ip link show xenbr0 | tee /dev/stderr | grep -A1 ' mtu 9000 ' | grep 'link/ether fe:00:00:00:00:01 '; }
+claim "which still has the address and the MTU of its network card" is_as_before
 claim "g1 is reached from the bridge, by the uplink" reaches 10.0.0.2
 claim "g2 too" reaches 10.0.0.3
 claim "g1 and g2 reach each other" in_guest 10.0.0.2 "ping -q -c 10 -i 0.1 10.0.0.3 | grep ' 0% packet loss'"
@@ -18,6 +23,10 @@ tcp_flows() { at "$1" "iperf3 -f m -c $2 -t 1 ${3-}" | received; }
 claim "TCP flows from guest to guest" tcp_flows 10.0.0.2 10.0.0.3
 claim "TCP flows from the bridge to a guest" tcp_flows 10.0.0.1 10.0.0.2
 claim "and back" tcp_flows 10.0.0.1 10.0.0.2 -R
+set_mtu() { in_guest 10.0.0.2 "ip link set eth0 mtu $1" && in_guest 10.0.0.3 "ip link set eth0 mtu $1"; }
+large='ping -q -c 5 -i 0.1 -M do -s 8972' none_lost="grep ' 0% packet loss'"
+jumbo() { set_mtu 9000 && $large 10.0.0.2 | eval "$none_lost" && in_guest 10.0.0.2 "$large 10.0.0.3 | $none_lost" && set_mtu 1500; }
+claim "with MTU 9000 in the guests, frames of that size go from the bridge and from guest to guest" jumbo
 # What goes from guest to guest is never here: the uplink has not carried it. What the bridge sends to a guest it has.
 uplink_bytes() { ip -json -s link show up-xenbr0 | grep -oE '"bytes":[0-9]+' | tr -dc '0-9\n' | awk '{ sum += $1 } END { print sum }'; }
 uplink_carries() { # COMMAND...: `carried` says how much meanwhile
