@@ -139,7 +139,7 @@ tcpdump_sees() {
   ping -q -c 3 -i 0.2 10.0.0.2 >/dev/null
   wait $dump
   cat /tmp/dump
-  grep 'ICMP echo' /tmp/dump
+  grep 'ICMP echo request' /tmp/dump && grep 'ICMP echo reply' /tmp/dump
 }
 # iperf3 prints its sum also when it was cut short.
 received() { awk '/receiver/ { print; for (i = 2; i <= NF; ++i) some += $i ~ /Bytes$/ && $(i - 1) > 0 } END { exit !some }'; }
@@ -221,7 +221,7 @@ holds() {
 
 bridge_up() {
   modprobe bridge
-  ip link add "$1" type bridge stp_state 0 forward_delay 0
+  ip link add "$1" type bridge
   ip address add "$2" dev "$1"
   ip link set "$1" up
 }
@@ -319,6 +319,7 @@ kernels_are_content() {
   ! grep -HiE '\bBUG: |WARNING:|Kernel panic|Call Trace|general protection|segfault|oom-killer|out of memory|bad page|detected stalls|blocked for more
 hw csum failure|NETDEV WATCHDOG|vif vif-[0-9-]*[: ]|net eth[0-9]: |xen_netfront: [^Ib]|Disabled for further use
 Illegal number of responses|going backwards|incorrect id|inactive request|still in use by backend|too big for wire|rides the rocket
+own address as source|is buggy|selects TX queue
 GSO (size|type)|extra (info|type)|bad rx response|rx->offset|(more|many) slots|grant refs' /tmp/dmesg /tmp/judged-guest-*.log
 }
 

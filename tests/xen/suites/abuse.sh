@@ -31,8 +31,15 @@ reboot() { # to its end, the new guest's vif
 }
 shutdown() { xl shutdown -w g1 && until_true 40 no_domain g1; }
 
-# moment WHEN: after so many seconds, or when the daemon has said that a vif is offered or disconnected, since `from`
-moment() { if [[ $1 == [a-z]* ]]; then until_true 20 said_since /out/ringbackd.log "$from" ": $1"; else sleep "$1"; fi; }
+# moment WHEN: after so many seconds; `asked`: when the guest has been asked to shut down or to reboot; or when the daemon has said that
+# a vif is offered or disconnected, since `from`
+moment() {
+  case $1 in
+    asked) wait $asked ;;
+    [a-z]*) until_true 20 said_since /out/ringbackd.log "$from" ": $1" ;;
+    *) sleep "$1" ;;
+  esac
+}
 # The daemon is killed then, and the command must not have ended; a new daemon starts at once.
 killed_in() { # COMMAND WHEN
   local command from status=0
@@ -77,22 +84,27 @@ claim "nothing is left" nothing_left
 ended() { ! kill -0 "$1" 2>/dev/null; }
 no_script() { [[ -z $(pids_of vif-bridge) ]]; }
 interrupted() { # SIGNAL WHEN XL'S WORDS...
-  local xl from status=0
+  local xl asked from status=0
   length /out/ringbackd.log
+  if [[ $2 == asked ]]; then
+    rm -f /tmp/asked # of the one before
+    timeout 20 xenstore-watch -n 2 "/local/domain/$(xl domid g1)/control/shutdown" >/tmp/asked &
+    asked=$!
+    until_true 5 test -s /tmp/asked # a watch fires once when it is set
+  fi
   # Bash has what runs in the background ignore SIGINT. Without its time limit, for the signal is for xl itself.
   (trap - INT && exec xl "${@:3}") >/tmp/command 2>&1 &
   xl=$!
-  moment "$2" || echo "no vif was $2"
+  moment "$2" || { echo "no vif was $2"; status=1; }
   kill "-$1" $xl || { echo "it had ended before"; return 1; }
   until_true 20 ended $xl || { echo "it goes on"; kill -KILL $xl; }
-  wait $xl || status=$?
+  ((status == 0)) && wait $xl || status=$?
   echo "exit status $status"
   # The script that xl leaves at its work writes hotplug-status in the end, also where the vif has been removed meanwhile.
   until_true 20 no_script || { echo "its vif-bridge goes on"; return 1; }
   [[ $status == "$([[ $1 == INT ]] && echo 130 || echo 137)" ]]
 }
-reboots_or_goes_on() { until_true 15 domid_is_not g1 "$domid" || echo "it was not asked"; reaches 10.0.0.2 60; }
-goes_or_goes_on() { until_true 15 no_domain g1 || { echo "it was not asked" && reaches 10.0.0.2; }; }
+reboots_all_the_same() { until_true 30 domid_is_not g1 "$domid" && reaches 10.0.0.2 60; }
 for signal in INT KILL; do
   claim "xl restore ended by SIG$signal (when: offered), and its script by itself" interrupted $signal offered restore /save/g1
   claim "nothing is left" nothing_left
@@ -110,13 +122,13 @@ for signal in INT KILL; do
     [[ $words == *network-attach* ]] || claim "nothing is left" nothing_left
   done
 done
-# Once is enough for these. The first two may have been asked for: the xl that created the guest does them then.
+# Once is enough for these. Of the first two the xl that created the guest does the rest.
 claim "the next create works" up
 domid=$(xl domid g1)
-claim "xl reboot ended by SIGINT" interrupted INT 0.1 reboot -w g1
-claim "the guest is reached, as another domain or the same" reboots_or_goes_on
-claim "xl shutdown ended by SIGINT" interrupted INT 0.1 shutdown -w g1
-claim "the guest goes, or goes on" goes_or_goes_on
+claim "xl reboot ended by SIGINT (when: asked)" interrupted INT asked reboot -w g1
+claim "the guest is reached, as another domain" reboots_all_the_same
+claim "xl shutdown ended by SIGINT (when: asked)" interrupted INT asked shutdown -w g1
+claim "the guest goes" until_true 30 no_domain g1
 claim "nothing is left" nothing_left
 claim "the next create works" up
 claim "xl destroy ended by SIGINT" interrupted INT 0.2 destroy g1
@@ -142,9 +154,10 @@ claim "a guest destroyed in the middle of a transfer both ways" destroyed_in_tra
 claim "nothing is left" nothing_left
 
 # By hand, under a running vif: the daemon lets go before the guest does.
+removed=''
 backend_directory_removed() {
   local directory
-  directory=/local/domain/0/backend/vif/$(xl domid g1)
+  directory=/local/domain/0/backend/vif/$(xl domid g1)$removed
   xenstore-rm "$directory" && until_true 10 lets_go && ! xenstore-exists "$directory"
 }
 # The frontend's nodes stay with the guest.
@@ -153,6 +166,11 @@ held_but_nodes() { held | sed -E 's/nodes [0-9]+ //'; }
 claim "the next create works" up
 claim "a backend directory removed by hand: the daemon lets go of the vif" backend_directory_removed
 claim "nothing is left" nothing_left
+claim "the next create works" up
+removed="/0"
+claim "only the vif's directory in it removed: the daemon lets go likewise" backend_directory_removed
+claim "nothing is left" nothing_left
+removed=''
 claim "the next create works" up
 # The new tap is in no bridge, and the daemon says so, in the log too.
 device_deleted() {
@@ -175,4 +193,5 @@ claim "nothing is left" nothing_left
 claim "the next create works" up
 claim "on the switch: a backend directory removed by hand: the daemon lets go of the vif" backend_directory_removed
 claim "nothing is left" nothing_left
+claim "the next create works" up
 verdicts

@@ -60,6 +60,15 @@ for kind in pv pvh; do
   claim "a driver domain for $kind guests starts" xl_clean eval 'kind=pv driver_domain 400' || break
   claim "ringbackd runs in it" on_console driver "$commands" 90 || break
   driver=$(xl domid driver)
+  if [[ $kind == pvh ]]; then
+    # As docs/xen.md has it. The backend that it had is gone, and libxl waits for that in vain.
+    xl network-detach g1 0
+    mark_console g1
+    script="vif-bridge"
+    claim "the guest of the one before gets its vif again: detached and attached" xl_clean attach
+    claim "and has a network" has_network
+    claim "it can be destroyed" xl_clean xl destroy g1 || break
+  fi
   before=$(held_in_driver)
   echo "before: $before"
   for script in "${scripts[@]}"; do
@@ -87,27 +96,29 @@ for kind in pv pvh; do
     claim "$on: it has a network again" has_network
     claim "$on: ringbackd killed there, and started again" on_console driver 'end_daemon KILL; daemon'
     claim "$on: it goes on" guest_pings
-    if [[ $script != "${scripts[-1]}" ]]; then # to save time: there the first guest goes on
-      claim "$on: xl shutdown" shuts_down g1
-      leaves_nothing "xl shutdown"
-      claim "$on: another guest starts" xl_clean create || break 2
-      claim "$on: it has a network, ${port[$script]}" has_network
-    fi
     if [[ $kind == pv ]]; then
       claim "$on: xl save and restore" saved g1 || break 2
       claim "$on: it reaches the driver domain again, ${port[$script]}" served
     fi
     claim "$on: xl reboot" reboots g1
     claim "$on: it has a network again, ${port[$script]}" has_network
-    claim "$on: xl destroy with the vif attached" xl_clean xl destroy g1 || break 2
-    leaves_nothing "xl destroy"
+    case $on in
+      "vif-bridge, pv" | "vif-ringback, pvh")
+        claim "$on: xl shutdown" shuts_down g1 || break 2
+        leaves_nothing "xl shutdown"
+        ;;
+      *)
+        claim "$on: xl destroy with the vif attached" xl_clean xl destroy g1 || break 2
+        leaves_nothing "xl destroy"
+        ;;
+    esac
   done
   claim "the log of its ringbackd is read" driver_log
   claim "one more guest starts" create || break
   claim "and has a network" has_network
   claim "the driver domain is destroyed under it" xl_clean xl destroy driver || break
-  claim "the guest can be destroyed after that" xl_clean xl destroy g1 || break
-  claim "the store has nothing of the two" until_true 5 nothing_in_store
   scripts=(vif-bridge vif-ringback) # Open vSwitch with one kind of guest is enough
 done
+claim "the guest can be destroyed after that" xl_clean xl destroy g1
+claim "the store has nothing of the two" until_true 5 nothing_in_store
 verdicts

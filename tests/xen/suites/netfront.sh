@@ -68,6 +68,18 @@ claim "is served by the daemon" driver_of 1 tun
 claim "and reached" reaches 10.0.1.3 60
 claim "beside the first, which the kernel still has" driver_of 0 vif
 claim "and which is reached" reaches 10.0.0.3
-claim "xl destroy" xl_clean xl destroy g2
+detach() { xl network-detach g2 1 && xl network-detach g2 0; }
+claim "xl network-detach takes both off" xl_clean detach
 claim "the daemon holds what it held before" until_true 5 holds "$before"
+# As docs/xen.md has it, under a running guest.
+echo 1 >/sys/bus/xen-backend/drivers_autoprobe
+no_netback() { end_daemon && modprobe -r xen-netback; }
+attach() { xl network-attach g2 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vif-bridge; }
+over() { xl_clean attach && driver_of 0 "$1" && reaches 10.0.0.3 30; }
+change() { daemon && over tun; }
+go_back() { xl_clean xl network-detach g2 0 && end_daemon && modprobe xen-netback && over vif; }
+claim "the kernel's netback is unloaded" no_netback
+claim "a daemon takes its place, and the guest is reached by a tap" change
+claim "and the other way: the guest is reached by the kernel's vif" go_back
+claim "xl destroy" xl_clean xl destroy g2
 verdicts

@@ -25,6 +25,9 @@ watch=$!
 states_seen() { [[ $(wc -l </out/states) == 6 ]] || { cat /out/states; return 1; }; }
 claim "their states are watched" until_true 5 states_seen
 
+taps=(vif1.0 up-xenbr0)
+switch_off_tso() { local tap; for tap in "${taps[@]}"; do ethtool -K "$tap" tso off; done; }
+without_tso() { local tap; for tap in "${taps[@]}"; do ethtool -k "$tap" | grep '^tcp-segmentation-offload: off' || return; done; }
 ways=("10.0.0.1 10.0.0.2" "10.0.0.3 10.0.0.1" "10.0.1.2 10.0.1.3") # by the tap; by the uplink; by the switch alone
 # By tap and by switch, both ways, with as much as there can be. Who receives is the client: it knows what has come.
 loads=("10.0.0.1 10.0.0.2" "10.0.0.2 10.0.0.1" "10.0.1.2 10.0.1.3 5202" "10.0.1.3 10.0.1.2")
@@ -99,7 +102,9 @@ claim "twenty times killed: each time the next takes all vifs over, and every fl
 claim "twenty times more, at any moment: all go on afterwards" hasty_kills 20
 mkdir /tmp/new
 PATH=/tmp/new:$PATH
+switch_off_tso
 claim "twenty times ended for another file: each time that takes all vifs over, and every flow goes on" each_time 20 upgrade
+claim "what ethtool -K switched off before is off on the tap and on the uplink" without_tso
 jobs=()
 # shellcheck disable=SC2086 # addresses
 for each in "${loads[@]}"; do
