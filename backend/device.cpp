@@ -167,7 +167,7 @@ void Device::act(std::vector<BackendAction> actions) {
   }
 }
 
-// Returns what is to be done instead, where it can't be offered.
+// Returns what is to be done instead, where it can't be offered: nothing, where it is tried again.
 std::optional<std::vector<BackendAction>> Device::offer() {
   if (is_too_early()) {
     handshake_.postpone_offer();

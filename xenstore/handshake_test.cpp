@@ -260,6 +260,33 @@ TEST_CASE("an offer that failed is not tried again by itself") {
   CHECK(walk.frontend(1) == "offer");
 }
 
+TEST_CASE(
+    "an offer that can't be made yet is made at a later look, and what was to come after it") {
+  BackendWalk walk;
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer");
+  walk.machine.postpone_offer();
+  walk.view.frontend_state = state(4);  // it did not wait for it
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
+  walk.machine.postpone_offer();
+  CHECK(walk.machine.connect_done(true).empty());
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
+}
+
+TEST_CASE("an offer to start over that can't be made yet is made at a later look") {
+  BackendWalk walk;
+  walk.run();
+  walk.frontend(6);
+  walk.view.frontend_state = state(1);
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer");
+  walk.machine.postpone_offer();
+  walk.view.frontend_state = state(6);
+  CHECK(to_text(walk.machine.see(walk.view)).empty());
+  walk.view.frontend_state = state(4);  // without waiting
+  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
+  walk.machine.postpone_offer();
+  CHECK(walk.look() == "offer connect");
+}
+
 TEST_CASE("a connect that is under way is given up when the frontend closes") {
   BackendWalk walk;
   walk.look();
@@ -421,31 +448,4 @@ TEST_CASE("a frontend that can share no rings closes and does not try again by i
   CHECK(walk.backend(5) == "say_closed");
   CHECK(walk.backend(6) == "");
   CHECK(walk.machine.state() == Front::closed);
-}
-
-TEST_CASE(
-    "an offer that can't be made yet is made at a later look, and what was to come after it") {
-  BackendWalk walk;
-  CHECK(to_text(walk.machine.see(walk.view)) == "offer");
-  walk.machine.postpone_offer();
-  walk.view.frontend_state = state(4);  // it did not wait for it
-  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
-  walk.machine.postpone_offer();
-  CHECK(walk.machine.connect_done(true).empty());
-  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
-}
-
-TEST_CASE("an offer to start over that can't be made yet is made at a later look") {
-  BackendWalk walk;
-  walk.run();
-  walk.frontend(6);
-  walk.view.frontend_state = state(1);
-  CHECK(to_text(walk.machine.see(walk.view)) == "offer");
-  walk.machine.postpone_offer();
-  walk.view.frontend_state = state(6);
-  CHECK(to_text(walk.machine.see(walk.view)).empty());
-  walk.view.frontend_state = state(4);  // without waiting
-  CHECK(to_text(walk.machine.see(walk.view)) == "offer connect");
-  walk.machine.postpone_offer();
-  CHECK(walk.look() == "offer connect");
 }

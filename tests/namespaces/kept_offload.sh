@@ -10,7 +10,7 @@ lab_guest 1
 lab_vif 1 0 --switch lab
 lab_vif 1 1
 lab_put 0 up-lab 10.0.0.9 fd00::9
-tso_is() { # STATE
+tso_is() { # STATE WHEN
   local device
   for device in vif1.1 up-lab; do
     ethtool -k $device | grep -qx "tcp-segmentation-offload: $1" || fail "$device: TSO is not $1 $2"
