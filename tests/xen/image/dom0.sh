@@ -241,6 +241,8 @@ open_vswitch_up() {
   ip link set "$1" up
 }
 
+no_ports() { ! ovs-vsctl list-ports xenbr0 | grep . && ovs-vsctl br-exists xenbr0; } # in Open vSwitch's bridge, which is there
+
 # driver_domain MEMORY COMMANDS: a domain `driver` made of dom0's own files, the suite's included, that runs these
 driver_domain() {
   local mib=$1

@@ -14,6 +14,7 @@ nothing_left() {
   local domid
   for domid in $(xl list | awk 'NR > 2 { print $(NF - 4) }'); do xl destroy "$domid" || return 1; done
   until_true 10 holds "$before" || { xenstore-ls -f /local/domain/0/backend/vif; return 1; }
+  [[ $script != vif-openvswitch ]] || no_ports
 }
 
 # What xl does, in a word. A guest's file is there since it was first created.
@@ -67,7 +68,14 @@ killed_in_each() {
     [[ ${step% *} != @(detach|shutdown) ]] || claim "the next create works" up
   done
 }
+killed_while_paused() {
+  xl_clean xl pause g1 || return
+  end_daemon KILL
+  daemon && xl_clean xl unpause g1 && reaches 10.0.0.2
+}
+while_paused() { claim "$script, $kind: the daemon killed while the guest is paused, which goes on afterwards" killed_while_paused; }
 claim "a guest starts, and is reached" up
+while_paused
 killed_in_each "save 1" "restore offered" "save disconnected" "restore offered" "reboot offered" "attach 0.3" "detach 0.2" "destroy 0.2" "create offered" "shutdown 1"
 
 back_two_seconds_later() {
@@ -183,10 +191,20 @@ claim "its network device deleted by hand: there is a new one" device_deleted
 may_log='its tap was deleted' # by the claim above, and there is no other in this suite
 claim "nothing is left" nothing_left
 
+ip link delete xenbr0
+claim "Open vSwitch takes the bridge's place" open_vswitch_up xenbr0 10.0.0.1/24
+script="vif-openvswitch"
+claim "the next create works, in Open vSwitch" up
+while_paused
+killed_in_each "save disconnected" "restore offered" "reboot offered" "attach 0.3" "detach 0.2" "destroy 0.2"
+ovs-vsctl del-br xenbr0
+bridge_up xenbr0 10.0.0.1/24
+
 script="vif-ringback" kind=pvh
 on_switch() { grep "vif$(xl domid g1).0: offered to domain $(xl domid g1), on switch xenbr0" /out/ringbackd.log; }
 claim "the next create works, on the switch" up
 claim "the daemon says so" on_switch
+while_paused
 killed_in_each "save disconnected" "restore offered" "reboot offered" "attach 0.3" "destroy 0.2" "create offered"
 claim "on the switch: a guest destroyed in the middle of a transfer both ways" destroyed_in_transfer up-xenbr0
 claim "nothing is left" nothing_left

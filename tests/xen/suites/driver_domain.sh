@@ -19,6 +19,23 @@ bytes_return() { # MIB
   on_console g1 "MiB=$1"'; dd if=/dev/urandom of=/random bs=1M count=$MiB 2>/dev/null
     sent=$(sha256sum </random) back=$(socat -t 20 - TCP:10.0.0.1:7000 </random | sha256sum); echo "$sent $back"; [[ $sent == "$back" ]]' 60
 }
+# shellcheck disable=SC2016 # the sender's own
+many_bytes() { # FROM TO ADDRESS: the receiver's
+  on_console "$2" 'socat -u -b 262144 TCP-LISTEN:7001,reuseaddr - | sha256sum' 120 >/tmp/came &
+  on_console "$1" 'dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null; all() { for i in {1..32}; do cat /random; done; }
+    all | sha256sum; all | socat -u -b 262144 - TCP:'"$3"':7001,retry=50,interval=0.1' 120 >/tmp/sent
+  wait $! && grep -xFf /tmp/sent /tmp/came
+}
+many_bytes_both_ways() { many_bytes g1 driver 10.0.0.1 && many_bytes driver g1 10.0.0.2; }
+two_queues() { [[ $(xenstore-read "/local/domain/$(xl domid g1)/device/vif/0/multi-queue-num-queues") == 2 ]]; }
+# Each queue has channels of its own. Connecting alone makes some interrupts.
+# shellcheck disable=SC2016 # the driver domain's and the guest's own
+both_queues() {
+  on_console driver 'sixteen_streams() { iperf3 -f m -P 16 -c 10.0.0.2 -t 2 "$@" | received; }; sixteen_streams && sixteen_streams -R' 60 &&
+    on_console g1 'cat /proc/interrupts' >/tmp/interrupts &&
+    awk '/q[01]-[rt]x/ { for (i = 2; i < NF - 2; ++i) sum += $i; print $NF, sum; busy += sum >= 100; sum = 0 } END { exit busy != 4 }' /tmp/interrupts
+}
+flood() { on_console driver "ping -q -f -c 10000 10.0.0.2 | grep '10000 received, 0% packet loss'" 120; }
 # data.sh has more lengths; here a few seconds are enough.
 sweep() { on_console g1 'LD_LIBRARY_PATH=/payload/lib /payload/bin/udp_sweep sweep 10.0.0.1 7003 200 150' 60; }
 # there FUNCTION [WORD]: one of these, in the driver domain, with its vif's network device and the word
@@ -38,7 +55,11 @@ held_in_driver() {
   echo "ports $(lsevtchn "$driver" | grep -c -i interdomain) nodes $(vif_nodes "$driver")" \
     "$(on_console driver held_here | grep '^descriptors')"
 }
-create() { kind=$kind vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2; }
+# A PVH guest with two vCPUs would have them on one processor (see `guest`).
+create() {
+  [[ $kind == pvh ]] || local vcpus=2 words=queues=2
+  kind=$kind vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2
+}
 attach() { xl network-attach g1 backend=driver mac=00:16:3e:00:00:01 bridge=xenbr0 "script=$script"; }
 declare -A port=([vif-bridge]="by a tap" [vif-openvswitch]="by a tap" [vif-ringback]="on switch xenbr0")
 served() {
@@ -47,8 +68,7 @@ served() {
   on_console driver "grep 'vif$domid.0: offered to domain $domid, ${port[$script]}$' /out/ringbackd.log" && guest_pings
 }
 has_network() { says g1 'GUEST-NET eth0' 60 && served; }
-no_ports() { on_console driver '! ovs-vsctl list-ports xenbr0 | grep . && ovs-vsctl br-exists xenbr0'; }
-nothing_is_left() { until_true 10 holds "$before" held_in_driver && { [[ $script != vif-openvswitch ]] || no_ports; }; }
+nothing_is_left() { until_true 10 holds "$before" held_in_driver && { [[ $script != vif-openvswitch ]] || on_console driver no_ports; }; }
 leaves_nothing() { claim "$on: $1 leaves nothing there" nothing_is_left; }
 driver_log() { on_console driver 'cat /out/ringbackd.log' >/tmp/log && cat /tmp/log >>/out/ringbackd.log && grep -c 'ringbackd info: ' /tmp/log; }
 nothing_in_store() {
@@ -79,8 +99,13 @@ for kind in pv pvh; do
     # Without its guest the rest would say nothing, here and below.
     claim "$on: a guest with its vif there starts" xl_clean create || break 2
     claim "$on: it has a network, ${port[$script]}, and reaches the driver domain" has_network
-    claim "$on: 8 MiB go there and come back with their SHA-256" bytes_return 8
-    if [[ $on == "vif-bridge, pv" ]]; then
+    if [[ $on != "vif-bridge, pv" ]]; then
+      claim "$on: 8 MiB go there and come back with their SHA-256" bytes_return 8
+    else
+      claim "$on: 256 MiB arrive there with their SHA-256, and others here" many_bytes_both_ways
+      claim "$on: the guest has 2 vCPUs and 2 queues" two_queues
+      claim "$on: both queues carry frames, both ways" both_queues
+      claim "$on: a ping flood of 10,000 loses nothing" flood
       claim "$on: ip -s link counts them there, both ways" there counts
       claim "$on: bridge fdb knows the guest there" there knows_mac
       claim "$on: tcpdump sees its frames there" there tcpdump_sees
@@ -88,7 +113,7 @@ for kind in pv pvh; do
       claim "$on: UDP of every length to 200 and every 150th to 65,507 arrives, there and back; one in a hundred may be sent again" sweep
       for size in 9000 1500; do claim "$on: MTU $size in the guest, and bytes come back" mtu $size; done
     fi
-    [[ $kind != pv ]] || claim "$on: xl pause and unpause" paused
+    claim "$on: xl pause and unpause" paused
     claim "$on: xl network-detach" xl_clean xl network-detach g1 0
     leaves_nothing "xl network-detach"
     mark_console g1
@@ -96,10 +121,8 @@ for kind in pv pvh; do
     claim "$on: it has a network again" has_network
     claim "$on: ringbackd killed there, and started again" on_console driver 'end_daemon KILL; daemon'
     claim "$on: it goes on" guest_pings
-    if [[ $kind == pv ]]; then
-      claim "$on: xl save and restore" saved g1 || break 2
-      claim "$on: it reaches the driver domain again, ${port[$script]}" served
-    fi
+    claim "$on: xl save and restore" saved g1 || break 2
+    claim "$on: it reaches the driver domain again, ${port[$script]}" served
     claim "$on: xl reboot" reboots g1
     claim "$on: it has a network again, ${port[$script]}" has_network
     case $on in

@@ -16,7 +16,6 @@ in_store() {
   xenstore-ls -f >/tmp/nodes
   [[ $(grep -cE '^/(local/domain/0/backend|(local/domain|libxl)/[0-9]+/device)/vif/([0-9]+/)?0 = ' /tmp/nodes) == "$1" ]]
 }
-no_ports() { ! ovs-vsctl list-ports xenbr0 | grep . && ovs-vsctl br-exists xenbr0; }
 nothing_is_left() { until_true 5 holds "$before" && in_store 0 && { [[ $script == vif-bridge ]] || no_ports; }; }
 
 tap() { echo "vif$(xl domid g1).0"; }
