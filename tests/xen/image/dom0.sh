@@ -129,7 +129,7 @@ on_console() {
   } 9<>"$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")" && [[ $line == *"$mark=0" ]]
 }
 pids_of() { grep -lx "$1" /proc/[0-9]*/comm 2>/dev/null | cut -d / -f 3; }
-reaches() { until_true "${2:-20}" ping -q -c 1 -W 1 "$1" >/dev/null 2>&1; }
+reaches() { until_true "${2:-20}" ping -q -c 1 -W 0.3 "$1" >/dev/null 2>&1; }
 loses_nothing() { ping -q -c "${2:-20}" -i 0.1 "$1" | grep ' 0% packet loss'; }
 tcpdump_sees() {
   rm -f /tmp/dump # of the one before
@@ -193,22 +193,28 @@ end_daemon() {
 }
 # What a daemon and its vifs hold in its domain. A tap is known by its alias, whatever its name is.
 held_here() {
-  local descriptors=("/proc/$daemon_pid/fd"/*)
-  echo "descriptors ${#descriptors[@]} mappings $(grep -c gntdev "/proc/$daemon_pid/maps")" \
-    "taps $(grep -ls '^ringback vif ' /sys/class/net/*/ifalias | wc -l)" \
-    "links $(compgen -G '/sys/class/net/vif*' | wc -l) kept $(compgen -G '/run/ringbackd/*' | wc -l)" \
-    "KiB $(awk '/^VmRSS/ { print $2 }' "/proc/$daemon_pid/status")"
+  local each line mappings=0 taps=0 kib maps descriptors=("/proc/$daemon_pid/fd"/*) links kept aliases
+  shopt -s nullglob
+  links=(/sys/class/net/vif*) kept=(/run/ringbackd/*) aliases=(/sys/class/net/*/ifalias)
+  shopt -u nullglob
+  mapfile maps <"/proc/$daemon_pid/maps"
+  for each in "${maps[@]}"; do [[ $each != *gntdev* ]] || mappings=$((mappings + 1)); done
+  for each in "${aliases[@]}"; do ! read -r line 2>/dev/null <"$each" || [[ $line != 'ringback vif '* ]] || taps=$((taps + 1)); done
+  kib=$(awk '/^VmRSS/ { print $2 }' "/proc/$daemon_pid/status")
+  echo "descriptors ${#descriptors[@]} mappings $mappings taps $taps links ${#links[@]} kept ${#kept[@]} KiB $kib"
 }
 # What the store has of the vifs of a backend's domain, of all frontends, and of libxl; no number if it doesn't answer.
 vif_nodes() {
-  xenstore-ls -f / >/tmp/nodes &&
+  xenstore-ls -f /local /libxl >/tmp/nodes &&
     grep -cE "^/(local/domain/$1/backend|local/domain/[0-9]+/device|libxl/[0-9]+/device)/vif/" /tmp/nodes
 }
 # (Each guest has two ports in dom0 besides, of its console and its store.)
 held() {
+  local nodes
   lsevtchn 0 >/tmp/channels || return
-  echo "ports $(($(grep -c -i 'interdomain' /tmp/channels) - 2 * ($(xl list | wc -l) - 2)))" \
-    "nodes $(vif_nodes 0) $(held_here)"
+  nodes=$(vif_nodes 0)
+  echo "ports $(awk '/[Ii]nterdomain/ { ++ports } /^\/local\/domain\/[1-9][0-9]* = / { ports -= 2 } END { print ports + 0 }' /tmp/channels /tmp/nodes)" \
+    "nodes $nodes $(held_here)"
 }
 # holds BEFORE [COMMAND]: this command, or `held`, prints what is held now. Of memory a daemon that has served vifs keeps some
 # 3 MiB: code that it has run, heap that is free again. The buffers of a busy vif are 1 MiB: two that are lost show.
@@ -286,17 +292,18 @@ saved() { xl_clean xl save "$1" "/save/$1" && xl_clean xl restore "/save/$1" && 
 
 failures=0 claims=0
 claim() {
-  local said=$1 status=0 start=$EPOCHREALTIME took
+  local said=$1 status=0 start=${EPOCHREALTIME/[.,]/} tenths printed
   shift
   "$@" >/tmp/printed 2>&1 || status=$?
   claims=$((claims + 1))
-  took=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $start }")
+  tenths=$(((${EPOCHREALTIME/[.,]/} - start) / 100000))
   if ((status == 0)); then
-    echo "ok $said ($took s)"
-    tail -n 2 /tmp/printed | sed 's/^/   /'
+    echo "ok $said ($((tenths / 10)).$((tenths % 10)) s)"
+    mapfile -t printed </tmp/printed
+    ((${#printed[@]} == 0)) || printf '   %s\n' "${printed[@]:${#printed[@]} > 2 ? ${#printed[@]} - 2 : 0}"
   else
     failures=$((failures + 1))
-    echo "FAILED $said ($took s, exit status $status)"
+    echo "FAILED $said ($((tenths / 10)).$((tenths % 10)) s, exit status $status)"
     uniq /tmp/printed | tail -n 20 | sed 's/^/   /'
   fi
   return $status
