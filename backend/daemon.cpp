@@ -161,11 +161,7 @@ void Daemon::store_events() {
   bool all = false;
   for (int taken = 0; taken < most_events; ++taken) {
     const auto event = store_.next_event();
-    if (!event) {
-      lost_ = event.error();
-      loop_->remove(store_.fd());
-      return loop_->stop();
-    }
+    if (!event) return lose_store(event.error());
     if (!*event) break;
     const auto& [path, token] = **event;
     if (token == root_token) {
@@ -190,9 +186,35 @@ void Daemon::store_events() {
   look_after_switches();
 }
 
+// What moves frames needs no store, and guests keep their network as with the kernel's netback. (An
+// embedded hypervisor has gone with its store.) The next daemon takes over from a store that knows
+// the vifs again: another would have it remove what they have.
+void Daemon::lose_store(const Error& why) {
+  lost_ = why;
+  loop_->remove(store_.fd());
+  if (!xenstore::Store::folder().empty()) return loop_->stop();
+  spdlog::warn("{}: the vifs that are connected go on, and nothing else is done until it is back",
+               why.what);
+  look_for_store();
+}
+
+void Daemon::look_for_store() {
+  const auto is_back = [this] {
+    auto store = xenstore::Store::open();
+    const auto has = [&](const auto& known) {
+      const auto there = store->read(xenstore::backend_path(own_, known.first) + "/frontend");
+      return there && *there;
+    };
+    return store && store->can_break() && (devices_.empty() || std::ranges::any_of(devices_, has));
+  };
+  if (is_back()) return loop_->stop();
+  loop_->after(store_time, [this] { look_for_store(); });
+}
+
 // A device may not be there yet, or be given back by the kernel some time after its last user has
 // gone; and of one that goes nobody tells.
 void Daemon::look_after_switches() {
+  if (lost_.code != 0) return;
   if (!switches_.wants_look() || std::exchange(looking_after_switches_, true)) return;
   loop_->after(switch_wait_, [this] {
     looking_after_switches_ = false;
@@ -204,6 +226,7 @@ void Daemon::look_after_switches() {
 
 // The whole tree, or a domain's part of it, was made or removed at once.
 void Daemon::scan() {
+  if (lost_.code != 0) return;
   std::vector<VifId> known;
   for (const auto& [id, device] : devices_) known.push_back(id);
   for (const VifId id : known) look_at(id);
@@ -254,6 +277,7 @@ bool Daemon::remove_what_is_left_of(VifId id) {
 }
 
 void Daemon::look_at(VifId id) {
+  if (lost_.code != 0) return;
   auto found = devices_.find(id);
   if (found == devices_.end()) {
     const std::string backend = xenstore::backend_path(own_, id);

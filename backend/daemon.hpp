@@ -27,7 +27,8 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  // Until SIGINT or SIGTERM; an Error if the store is lost.
+  // Until SIGINT or SIGTERM; an Error if the store is lost. Xen's may come back: until then the
+  // vifs have their traffic.
   Result<void> run();
 
  private:
@@ -36,6 +37,8 @@ class Daemon {
   Result<void> open(std::size_t workers, hypervisor::Io::Kind io);
 
   void store_events();
+  void lose_store(const Error& why);
+  void look_for_store();
   void worker_reports();
   void scan();
   void remove_orphans();

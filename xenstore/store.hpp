@@ -63,6 +63,8 @@ class Store {
   // transaction.
   Result<void> transact(const std::function<Result<void>(Transaction&)>& body, int attempts = 32);
 
+  // Behind a socket, which breaks when the store dies; else behind a device, which does not.
+  bool can_break() const { return static_cast<bool>(lifeline_); }
   // Readable when next_event() may have something.
   int fd() const;
   // Fires once at once, then on every change of path or of what is below it; also where path does

@@ -69,9 +69,11 @@ killed_in_each() {
   done
 }
 killed_while_paused() {
+  local from
   xl_clean xl pause g1 || return
   end_daemon KILL
-  daemon && xl_clean xl unpause g1 && reaches 10.0.0.2
+  length /out/ringbackd.log
+  daemon && until_true 10 said_since /out/ringbackd.log "$from" ': connected' && xl_clean xl unpause g1 && reaches 10.0.0.2
 }
 while_paused() { claim "$script, $kind: the daemon killed while the guest is paused, which goes on afterwards" killed_while_paused; }
 claim "a guest starts, and is reached" up
@@ -212,4 +214,13 @@ claim "the next create works" up
 claim "on the switch: a backend directory removed by hand: the daemon lets go of the vif" backend_directory_removed
 claim "nothing is left" nothing_left
 claim "the next create works" up
+store_dies() {
+  kill -KILL "$(pids_of xenstored)"
+  until_true 10 said_since /out/ringbackd.log 0 ': the vifs that are connected go on' && sleep 3 && loses_nothing 10.0.0.2
+}
+claim "xenstored dies: the guest goes on" store_dies
+# It knows nothing of the guest any more, which has to keep its network all the same.
+another_store() { rm -f /run/xenstored.pid && xenstored --pid-file /run/xenstored.pid && until_true 10 xenstore-write /there 1; }
+claim "there is another store, which is empty" another_store
+claim "the guest goes on" loses_nothing 10.0.0.2 30
 verdicts
