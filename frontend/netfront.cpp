@@ -53,6 +53,7 @@ void Netfront::on_fault() {
 Result<void> Netfront::appeared() {
   auto tap = hypervisor::Tap::open(options_.tap, options_.queues);
   if (!tap) return tl::unexpected(tap.error());
+  if (auto all = tap->set_active_queues(options_.queues); !all) return all;
   if (auto off = tap->set_carrier(false); !off) return off;
   tap_ = std::move(*tap);
   spdlog::info("{}: has the tap {}", device_->path(), options_.tap);

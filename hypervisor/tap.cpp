@@ -1,11 +1,14 @@
 #include "hypervisor/tap.hpp"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -48,6 +51,26 @@ Result<Descriptor> open_queue(const std::string& name, int flags) {
   return queue;
 }
 
+// Frames go to the first queue alone, or are spread again. The kernel counts a queue before the
+// device has it, and a frame that it picks that one for meanwhile is worth a warning in its log
+// ("selects TX queue"): so none is to be picked while the number changes. Without the right to load
+// a program (CAP_BPF) there may be that warning.
+void steer_to_first(const Descriptor& queue, bool all) {
+  const std::array<bpf_insn, 2> zero = {{
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  }};
+  bpf_attr load{};
+  load.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+  load.insn_cnt = zero.size();
+  load.insns = reinterpret_cast<std::uintptr_t>(zero.data());
+  load.license = reinterpret_cast<std::uintptr_t>("MIT");
+  const Descriptor program(
+      all ? static_cast<int>(syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load)) : -1);
+  int number = program.get();
+  if (all == static_cast<bool>(program)) ioctl(queue.get(), TUNSETSTEERINGEBPF, &number);
+}
+
 }  // namespace
 
 Result<Tap> Tap::open(const std::string& name, std::size_t queues, Existing existing) {
@@ -60,11 +83,14 @@ Result<Tap> Tap::open(const std::string& name, std::size_t queues, Existing exis
     auto queue = open_queue(name, makes_it ? IFF_TUN_EXCL : 0);
     if (!queue) return tl::unexpected(queue.error());
     descriptors.push_back(std::move(*queue));
+    if (i == 0 && queues > 1) steer_to_first(descriptors.front(), true);
   }
   return Tap(name, std::move(descriptors));
 }
 
 Result<void> Tap::set_active_queues(std::size_t count) {
+  if (queues_.size() == 1) return {};
+  steer_to_first(queues_.front(), true);
   for (; active_ != count; active_ = active_ < count ? active_ + 1 : active_ - 1) {
     const bool attach = active_ < count;
     ifreq request{};
@@ -72,6 +98,7 @@ Result<void> Tap::set_active_queues(std::size_t count) {
     if (ioctl(queues_[attach ? active_ : active_ - 1].get(), TUNSETQUEUE, &request) != 0)
       return system_failure(fmt::format("cannot set the queues of {} to {}", name_, count));
   }
+  steer_to_first(queues_.front(), false);
   return {};
 }
 

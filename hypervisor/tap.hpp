@@ -20,9 +20,9 @@ class Tap {
   enum class Existing { taken_over, refused };
 
   // name: at most 15 characters. queues: 1..256 descriptors, non-blocking, each may be used by one
-  // thread. The kernel spreads flows over them. A persistent tap is taken over with its addresses,
-  // its bridge and its MTU, or refused. A name that another kind of device has is an error, as is
-  // missing permission (CAP_NET_ADMIN).
+  // thread. The kernel spreads flows over the active ones. A persistent tap is taken over with its
+  // addresses, its bridge and its MTU, or refused. A name that another kind of device has is an
+  // error, as is missing permission (CAP_NET_ADMIN).
   static Result<Tap> open(const std::string& name, std::size_t queues,
                           Existing existing = Existing::taken_over);
 
@@ -30,7 +30,7 @@ class Tap {
   int queue(std::size_t i) const { return queues_[i].get(); }
   std::size_t queue_count() const { return queues_.size(); }
 
-  // Only the first `count` queues get frames from now on; at first all do.
+  // The first `count` queues get frames from now on; until then one does.
   Result<void> set_active_queues(std::size_t count);
 
   // What this process takes from the kernel unfinished: partial checksums, and GSO frames of up to
