@@ -1,6 +1,7 @@
-// How long a guest that was refused waits before its vif is looked at again: nothing for the first
-// few times (a driver that starts over is welcome), then twice as long each time. So a guest that
-// does nothing but break the protocol costs the control thread little. Pure.
+// How long a guest that was refused, or ended a connection at once, waits before its vif is looked
+// at again: nothing for the first few times (a driver that starts over is welcome), then twice as
+// long each time. So a guest that does nothing but that costs the control thread and the log
+// little. Pure.
 #pragma once
 
 #include <algorithm>

@@ -30,6 +30,10 @@ bool is_lack(const Error& error) {
 }
 constexpr auto between_attempts = std::chrono::seconds(1);
 
+// A guest that ends so short a connection again and again has to wait like one that is refused: to
+// connect costs the daemon work and lines of its log.
+constexpr auto short_connection = std::chrono::seconds(1);
+
 void log_failure(const Result<void>& done) {
   if (!done) spdlog::error("{}", done.error().what);
 }
@@ -175,24 +179,22 @@ std::optional<std::vector<BackendAction>> Device::offer() {
   }
   // The network device is there before InitWait is: the toolstack runs its script on it then (note
   // 31).
-  const Vif* const before = vif_.get();
   shared_.kept.remove(name_);  // the next rings are new ones
-  auto done = prepare();
-  if (done) {
+  const auto done = prepare(false).and_then([this](bool made) {
     const auto& config = vif_->config();
     // A guest may have it offered as often as it likes, without a line for each in the log.
     spdlog::log(
-        vif_.get() == before ? spdlog::level::debug : spdlog::level::info,
-        "{}: offered to domain {}, {}", name_, id_.domain,
+        made ? spdlog::level::info : spdlog::level::debug, "{}: offered to domain {}, {}", name_,
+        id_.domain,
         config.port == xenstore::PortKind::tap ? "by a tap" : "on switch " + config.switch_name);
-    if (config.rate && vif_.get() != before)
+    if (config.rate && made)
       spdlog::warn("{}: its rate is not enforced: use tc on its network device", name_);
     xenstore::BackendFeatures features;
     features.max_queues = config.max_queues;
     auto keys = print(features);
     keys["state"] = text(XenbusState::init_wait);
-    done = write_if_there(keys);
-  }
+    return write_if_there(keys);
+  });
   if (done) {
     if (!lacked_.empty()) log_failure(shared_.store.remove(backend_ + "/error"));
     lacked_.clear();
@@ -230,8 +232,8 @@ bool Device::has_rings() const {
 
 std::vector<BackendAction> Device::try_to_connect() {
   if (is_too_early()) return {};
-  const auto prepared = prepare();  // a daemon before this one may have made the offer
-  const auto frontend = prepared.and_then([this] { return frontend_keys(); });
+  const auto prepared = prepare(true);  // a daemon before this one may have made the offer
+  const auto frontend = prepared.and_then([this](bool) { return frontend_keys(); });
   // A daemon before this one has said so: to these rings.
   const bool resumes = handshake_.said() == XenbusState::connected;
   const auto connected = frontend.and_then(
@@ -246,13 +248,15 @@ std::vector<BackendAction> Device::try_to_connect() {
     return handshake_.condemn();
   }
   spdlog::info("{}: connected", name_);
-  if (handshake_.state() == xenstore::BackendHandshake::State::connected) {
-    vif_->set_carrier(true);
+  connected_since_ = Backoff::Clock::now();
+  // Where it has been announced before, that is all there is to do.
+  if (handshake_.state() == xenstore::BackendHandshake::State::connected) vif_->set_carrier(true);
+  act(handshake_.connect_done(true));
+  if (resumes && vif_->has_new_tap())  // whether or not a daemon ran when that happened
     report(
         "its tap was deleted; there is a new one, down and in no bridge: bring it up and put it "
         "into its bridge, or detach the vif and attach it again");
-  }
-  return handshake_.connect_done(true);
+  return {};
 }
 
 Result<xenstore::FrontendKeys> Device::frontend_keys() const {
@@ -276,41 +280,45 @@ void Device::disconnect() {
     vif_->disconnect();
   }
   shared_.kept.remove(name_);  // all promises were kept, and the next rings may be new ones
-  if (connected) spdlog::info("{}: disconnected; {}", name_, summary(vif_->statistics()));
+  if (!connected) return;
+  spdlog::info("{}: disconnected; {}", name_, summary(vif_->statistics()));
+  const auto now = Backoff::Clock::now();
+  const bool condemned = handshake_.state() == xenstore::BackendHandshake::State::condemned;
+  if (!condemned && now - connected_since_ < short_connection) backoff_.refused(now);
 }
 
 void Device::forget() {
-  if (vif_)
-    vif_->give_up_tap();
-  else  // of a daemon before this one
-    log_failure(shared_.taps.remove(kept_as(id_)));
   vif_.reset();
+  log_failure(shared_.taps.remove(kept_as(id_)));  // perhaps of a daemon before this one
   shared_.kept.remove(name_);
   shared_.switches.drop_empty();
   spdlog::info("{}: gone", name_);
 }
 
-// The vif and its port, made from what the toolstack wrote; kept while that stays the same.
-Result<void> Device::prepare() {
+// The vif and its port, made from what the toolstack wrote; kept while that stays the same. True:
+// it was made. A guest that has been offered so many queues may have them, whatever was written
+// since, or is what is offered by this version.
+Result<bool> Device::prepare(bool offered) {
   auto keys = xenstore::read_directory(shared_.store, backend_);
   if (!keys) return tl::unexpected(keys.error());
   auto config = xenstore::parse_vif_config(id_, *keys);
   if (!config) return tl::unexpected(config.error());
   config->hotplug_status.clear();  // no part of what the vif is
+  if (const auto offer = xenstore::parse_backend_features(*keys); offered && offer)
+    config->max_queues = offer->max_queues;
   if (vif_) vif_->set_policy(config->policy);
-  if (vif_ && vif_->config() == *config && !vif_->lost_tap()) return {};
-  // A tap stays one, with its addresses and its bridge.
-  if (vif_ && config->port != xenstore::PortKind::tap) vif_->give_up_tap();
+  if (vif_ && vif_->config() == *config && !vif_->lost_tap()) return false;
   vif_.reset();
   auto vif = std::make_unique<Vif>(*config, shared_.workers);
   if (config->port == xenstore::PortKind::software_switch) {
+    log_failure(shared_.taps.remove(kept_as(id_)));  // that it had before
     vif->join(shared_.switches.get(config->switch_name));
   } else if (auto made = vif->make_tap(shared_.taps); !made) {
-    return made;
+    return tl::unexpected(made.error());
   }
   vif_ = std::move(vif);
   shared_.switches.drop_empty();  // it may have been on another one
-  return {};
+  return true;
 }
 
 void Device::report(const std::string& what) {

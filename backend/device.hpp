@@ -61,7 +61,7 @@ class Device {
   void disconnect();
   void forget();
   void replace_tap();
-  Result<void> prepare();
+  Result<bool> prepare(bool offered);
   void refuse(const std::string& what);
   void say(xenstore::XenbusState state);
   Result<void> write_if_there(const xenstore::Keys& keys);
@@ -78,6 +78,7 @@ class Device {
   std::string lacked_;  // at the last one; reported once
   xenstore::XenbusState frontend_state_ = xenstore::XenbusState::unknown;  // as last seen
   Backoff backoff_;
+  Backoff::Clock::time_point connected_since_{};
   std::string refused_policy_;  // why; reported once
 };
 

@@ -26,6 +26,7 @@ Result<void> Vif::make_tap(hypervisor::KeptTaps& taps) {
                                  fresh.set_mtu(config_.mtu), fresh.set_offload(all_abilities)})
           if (!done) return done;
         told_ = all_abilities;
+        new_tap_ = true;
         return {};
       });
   if (!tap) return tl::unexpected(tap.error());
@@ -37,12 +38,6 @@ Result<void> Vif::make_tap(hypervisor::KeptTaps& taps) {
 
 bool Vif::lost_tap() const {
   return tap_ != nullptr && !tap_->tap().exists();
-}
-
-void Vif::give_up_tap() {
-  // A device that somebody else deleted has gone already.
-  if (tap_ != nullptr) [[maybe_unused]]
-    const auto gone = tap_->tap().set_persistent(false);
 }
 
 void Vif::join(std::shared_ptr<SoftwareSwitch> to) {

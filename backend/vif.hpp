@@ -40,8 +40,8 @@ class Vif {
   void set_policy(const xenstore::PortPolicy& policy);
   // Whether somebody has deleted the tap.
   bool lost_tap() const;
-  // Lets the tap vanish with this object.
-  void give_up_tap();
+  // Whether this object made it: another one of that name has gone, or there was none.
+  bool has_new_tap() const { return new_tap_; }
 
   // Connects the queues to the rings that the guest named, each on the worker with the fewest; all
   // or none. kept: of a vif of this id, where one was connected to these rings before. resumes: a
@@ -80,7 +80,8 @@ class Vif {
   xenstore::VifConfig config_;
   const Workers& workers_;
   std::unique_ptr<Port> port_;
-  TapPort* tap_ = nullptr;                        // port_, if it is one
+  TapPort* tap_ = nullptr;  // port_, if it is one
+  bool new_tap_ = false;
   std::optional<net::Abilities> told_;            // what the tap knows that the guest takes
   SwitchPort* switch_ = nullptr;                  // likewise
   std::optional<hypervisor::MappedMemory> kept_;  // a Queue::Kept for each queue

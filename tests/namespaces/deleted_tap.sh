@@ -36,6 +36,15 @@ for round in 1 2 3; do
   lab_wait 5 reaches 0 10.2.1.2
 done
 lab_as 0 xenstore-read /local/domain/0/backend/vif/1/1/error | grep -q 'its tap was deleted' || fail "the error node does not tell"
+# While no daemon runs, too.
+lab_kill ringbackd
+lab_as 0 xenstore-rm /local/domain/0/backend/vif/1/1/error
+lab_in 0 ip link delete vif1.1
+lab_daemon --workers 2
+tells() { lab_as 0 xenstore-read /local/domain/0/backend/vif/1/1/error | grep -q 'its tap was deleted'; }
+lab_wait 5 tells
+lab_put 0 vif1.1 10.2.1.1 fd01:0:1:1::1
+lab_wait 5 reaches 0 10.2.1.2
 (($(wc -l <"$lab/states.log") == 4)) || fail "an end has left Connected"
 lab_as 0 ringback vif detach 1 1 >/dev/null
 lab_wait 5 eval '(($(wc -l <"$lab/states.log") > 4))' # it would have been seen

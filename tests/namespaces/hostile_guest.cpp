@@ -3,6 +3,8 @@
 //   hostile_guest write SECONDS   writes below its device's state as fast as the store takes it
 //   hostile_guest flap SECONDS    offers a ring that lies, says Closed, Initialising, Connected
 //                                 over and over, and waits for no answer
+//   hostile_guest reconnect SECONDS
+//                                 connects as it should, and closes at once, over and over
 //   hostile_guest lie tx|rx       connects, claims more requests than that ring has slots, and
 //                                 waits until the backend has found out: tx with an event, rx
 //                                 without, so that only who sends to this guest can see it
@@ -62,6 +64,18 @@ class HostileGuest {
     wait_for_backend("6");
     must(store_.write(path_ + "/state", "6"));
     must(store_.write(path_ + "/state", "1"));
+  }
+
+  void reconnect_for(std::chrono::seconds time) {
+    Rings rings(*this);
+    publish(rings);
+    const auto end = Clock::now() + time;
+    while (Clock::now() < end) {
+      for (const auto& [own, backend] : {std::pair("1", "2"), {"4", "4"}, {"6", "6"}}) {
+        must(store_.write(path_ + "/state", own));
+        wait_for_backend(backend);
+      }
+    }
   }
 
   void flap_for(std::chrono::seconds time) {
@@ -142,6 +156,8 @@ int main(int argc, char** argv) {
   HostileGuest guest;
   if (argv[1] == std::string_view("write"))
     guest.write_for(std::chrono::seconds(std::atoi(argv[2])));
+  else if (argv[1] == std::string_view("reconnect"))
+    guest.reconnect_for(std::chrono::seconds(std::atoi(argv[2])));
   else if (argv[1] == std::string_view("flap"))
     guest.flap_for(std::chrono::seconds(std::atoi(argv[2])));
   else

@@ -70,6 +70,16 @@ flaps_for_ever() {
   ((refused > 3 && refused <= 12)) || fail "it was looked at $refused times"
 }
 
+# Nor to do all as it should, and close each time at once.
+reconnects_for_ever() {
+  local connected
+  attach
+  lab_as 3 "$hostile_guest" reconnect 8
+  connected=$(grep -c 'vif3.0: connected' "$lab/ringbackd.log")
+  echo "connected $connected times in 8 s and a bit"
+  ((connected > 3 && connected <= 12)) || fail "it was connected $connected times"
+}
+
 # Nor is it lost for good if it comes back while it has to wait, and does not wait for the offer (MiniOS).
 comes_back_too_early() {
   attach

@@ -65,4 +65,11 @@ unset RINGBACK_DIRECTORY
 lab_as 0 ringback vif attach 1 --devid 4 --no-wait
 lab_wait 5 lab_in 0 ip link show vif1.4
 lab_wait 5 reaches 0 10.6.1.2
+
+# A vif that is to be on a switch from the next daemon on has no use for the tap that it had.
+lab_end ringbackd
+lab_as 0 xenstore-write $backend/1/5/ringback/port switch $backend/1/5/ringback/switch lab
+lab_daemon
+lab_wait 5 no_tap vif1.5
+lab_wait 5 grep -q 'vif1.5: connected' "$lab/ringbackd.log"
 lab_stop

@@ -11,12 +11,14 @@ lab_guest 2
 lab_vif 1 0 --switch lab
 macs=(00:16:3e:00:02:00 00:16:3e:00:02:01)
 lab_vif 2 0 --switch lab --mac "${macs[0]}"
-lab_vif 2 1 --mac "${macs[1]}"
+lab_vif 2 1 --mac "${macs[1]}" -- --queues 2
 random_file 16
 
-# The tap stays what it was, with its addresses, so that a bridge or the host's routes don't notice.
+# The tap stays what it was, with its addresses, so that a bridge or the host's routes don't notice. What is written for
+# the next offer is none of a connected guest's affair, which has two queues.
 restart_daemon() {
   local before
+  lab_as 0 xenstore-write /local/domain/0/backend/vif/2/1/ringback/max-queues 1
   before=$(lab_in 0 ip -json link show vif2.1 | jq '.[].ifindex')
   lab_end ringbackd
   lab_daemon

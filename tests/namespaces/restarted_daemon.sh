@@ -11,8 +11,8 @@ lab_start "$1" --workers 2
 lab_guest 1
 lab_guest 2
 lab_vif 1 0 --switch lab
-lab_vif 2 0 --switch lab
-lab_vif 1 1
+lab_vif 2 0 --switch lab -- --queues 2
+lab_vif 1 1 -- --queues 2
 head -c 8M /dev/urandom >"$lab/random"
 states() { cat "$lab"/netfront-*.log | wc -l; }
 
