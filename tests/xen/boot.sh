@@ -4,7 +4,7 @@
 #   --programs FOLDER   the project's programs (build/release/bin), which dom0 then has in its PATH
 #   --with PROGRAM      another one, with its libraries
 #   --words NAME=WORD.. variables for the suite
-#   --guests KIND       pv1, pv2, pvh1, ...: start with guests g1, g2, ... that are up and have no vif yet (none)
+#   --guests KIND       pv1, pv2, pvh1, ...: start with guests g1, g2, ... that are up and have no vif yet; pv2v2: two of 2 vCPUs (none)
 #   --vcpus N           of dom0 (1)
 #   --timeout SECONDS   for all of it (300)
 #   --out FOLDER        gets what the suite leaves in /out, and the logs (CACHE/out/SUITE)

@@ -205,7 +205,7 @@ held_here() {
 }
 # What the store has of the vifs of a backend's domain, of all frontends, and of libxl; no number if it doesn't answer.
 vif_nodes() {
-  xenstore-ls -f /local /libxl >/tmp/nodes &&
+  xenstore-ls -f >/tmp/nodes &&
     grep -cE "^/(local/domain/$1/backend|local/domain/[0-9]+/device|libxl/[0-9]+/device)/vif/" /tmp/nodes
 }
 # (Each guest has two ports in dom0 besides, of its console and its store.)
@@ -339,6 +339,8 @@ domains_have_not_crashed() {
   grep -q 'Xen version' /tmp/xen-dmesg || { echo "Xen's log has lost its beginning"; return 1; }
   ! grep -F '*** Dumping Dom' /tmp/xen-dmesg && ! grep -H 'reason code 3' /var/log/xen/xl-*.log*
 }
+# One with a page that somebody has mapped stays in Xen's list, dying (`d` among its states).
+no_zombies() { xl list | awk 'NR > 1 && $(NF - 1) ~ /d/ { print; ++dying } END { exit NR < 2 || dying }'; }
 # libxl keeps ten of a guest's logs, and loses what was before.
 keep_logs() {
   local log
@@ -352,6 +354,7 @@ verdicts() {
   grep -v 'ringbackd info: ' /out/ringbackd.log
   claim "no daemon has logged an error" daemons_are_content
   claim "no kernel has complained" kernels_are_content
+  claim "no domain that was destroyed is still there" no_zombies
   claim "no domain has crashed: Xen has dumped none, and xl has seen none" domains_have_not_crashed
   ((${#xl_logs[@]} == 0)) || claim "no xl that watches a guest has complained, where it has told all" xl_is_content
   echo "$((claims - failures)) of $claims claims hold"

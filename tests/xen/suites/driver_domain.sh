@@ -6,7 +6,7 @@
 # shellcheck disable=SC2016 # the driver domain's own
 commands='. /lib/dom0.sh; bridge_up xenbr0 10.0.0.1/24
 export PATH=/payload/bin:$PATH LD_LIBRARY_PATH=/payload/lib; cp -a /payload/scripts/. /etc/xen/scripts/
-socat -t 20 TCP-LISTEN:7000,reuseaddr,fork EXEC:cat & udp_sweep answer 10.0.0.1 7003 & xl devd -F & devd=$!
+socat -t 20 TCP-LISTEN:7000,reuseaddr,fork EXEC:cat & udp_sweep answer 10.0.0.1 7003 & xl -vvv devd -F >/out/devd.log 2>&1 & devd=$!
 daemon && kill -0 $devd'
 guest_pings() {
   # One that gets no answer from ARP ends a ping, whatever -w says; xl devd may take some seconds for its script.
@@ -22,18 +22,20 @@ bytes_return() { # MIB
 # shellcheck disable=SC2016 # the sender's own
 many_bytes() { # FROM TO ADDRESS: the receiver's
   on_console "$2" 'socat -u -b 262144 TCP-LISTEN:7001,reuseaddr - | sha256sum' 120 >/tmp/came &
-  on_console "$1" 'dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null; all() { for i in {1..32}; do cat /random; done; }
-    all | sha256sum; all | socat -u -b 262144 - TCP:'"$3"':7001,retry=50,interval=0.1' 120 >/tmp/sent
+  on_console "$1" 'dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null; all() { for i in {1..8}; do cat /random; done; }
+    all | tee >(sha256sum >/tmp/sum) | socat -u -b 262144 - TCP:'"$3"':7001,retry=50,interval=0.1 && sleep 0.5 && cat /tmp/sum' 120 >/tmp/sent
   wait $! && grep -xFf /tmp/sent /tmp/came
 }
 many_bytes_both_ways() { many_bytes g1 driver 10.0.0.1 && many_bytes driver g1 10.0.0.2; }
 two_queues() { [[ $(xenstore-read "/local/domain/$(xl domid g1)/device/vif/0/multi-queue-num-queues") == 2 ]]; }
-# Each queue has channels of its own. Connecting alone makes some interrupts.
+# Each queue has channels of its own.
 # shellcheck disable=SC2016 # the driver domain's and the guest's own
 both_queues() {
-  on_console driver 'sixteen_streams() { iperf3 -f m -P 16 -c 10.0.0.2 -t 2 "$@" | received; }; sixteen_streams && sixteen_streams -R' 60 &&
-    on_console g1 'cat /proc/interrupts' >/tmp/interrupts &&
-    awk '/q[01]-[rt]x/ { for (i = 2; i < NF - 2; ++i) sum += $i; print $NF, sum; busy += sum >= 100; sum = 0 } END { exit busy != 4 }' /tmp/interrupts
+  on_console g1 'cat /proc/interrupts' >/tmp/before &&
+    on_console driver 'sixteen_streams() { iperf3 -f m -P 16 -c 10.0.0.2 -t 2 "$@" | received; }; sixteen_streams && sixteen_streams -R' 60 &&
+    on_console g1 'cat /proc/interrupts' >/tmp/after &&
+    awk '/q[01]-[rt]x/ { for (i = 2; i < NF - 2; ++i) had[$NF] += FILENAME == "/tmp/after" ? $i : -$i }
+      END { for (name in had) { print name, "had", had[name]; busy += had[name] >= 100 }; exit busy != 4 }' /tmp/before /tmp/after
 }
 flood() { on_console driver "ping -q -f -c 10000 10.0.0.2 | grep '10000 received, 0% packet loss'" 120; }
 # data.sh has more lengths; here a few seconds are enough.
@@ -71,6 +73,27 @@ has_network() { says g1 'GUEST-NET eth0' 60 && served; }
 nothing_is_left() { until_true 10 holds "$before" held_in_driver && { [[ $script != vif-openvswitch ]] || on_console driver no_ports; }; }
 leaves_nothing() { claim "$on: $1 leaves nothing there" nothing_is_left; }
 driver_log() { on_console driver 'cat /out/ringbackd.log' >/tmp/log && cat /tmp/log >>/out/ringbackd.log && grep -c 'ringbackd info: ' /tmp/log; }
+# That it can't know the processors says nothing of vifs.
+devd_is_content() {
+  on_console driver 'grep -c ": debug:" /out/devd.log && ! grep -E "$complaint" /out/devd.log | grep -v libxl_cpu_bitmap_alloc'
+}
+killed_there_in() { # COMMAND...: in the middle of it
+  local command
+  "$@" >/tmp/command 2>&1 &
+  command=$!
+  sleep 1
+  kill -0 $command && on_console driver 'end_daemon KILL; daemon' && wait $command || { cat /tmp/command; return 1; }
+}
+# shellcheck disable=SC2016 # the driver domain's own
+destroyed_in_transfer() {
+  on_console driver 'iperf3 -c 10.0.0.2 --bidir -t 100 >/dev/null 2>&1 & load=$!; sleep 2; kill -0 $load' && xl_clean xl destroy g1 &&
+    on_console driver 'kill $load'
+}
+directory_removed() {
+  local domid
+  domid=$(xl domid g1)
+  xenstore-rm "/local/domain/$driver/backend/vif/$domid" && until_true 10 on_console driver "grep 'vif$domid.0: gone' /out/ringbackd.log"
+}
 nothing_in_store() {
   xenstore-ls -f / >/tmp/nodes && ! grep -E '^/(local/domain|libxl)/[1-9]|^/local/domain/0/backend/[^ ]*/[1-9]' /tmp/nodes
 }
@@ -102,7 +125,7 @@ for kind in pv pvh; do
     if [[ $on != "vif-bridge, pv" ]]; then
       claim "$on: 8 MiB go there and come back with their SHA-256" bytes_return 8
     else
-      claim "$on: 256 MiB arrive there with their SHA-256, and others here" many_bytes_both_ways
+      claim "$on: 64 MiB arrive there with their SHA-256, and others here" many_bytes_both_ways
       claim "$on: the guest has 2 vCPUs and 2 queues" two_queues
       claim "$on: both queues carry frames, both ways" both_queues
       claim "$on: a ping flood of 10,000 loses nothing" flood
@@ -121,7 +144,11 @@ for kind in pv pvh; do
     claim "$on: it has a network again" has_network
     claim "$on: ringbackd killed there, and started again" on_console driver 'end_daemon KILL; daemon'
     claim "$on: it goes on" guest_pings
-    claim "$on: xl save and restore" saved g1 || break 2
+    if [[ $kind == pv ]]; then
+      claim "$on: xl save and restore" saved g1 || break 2
+    else
+      claim "$on: xl save and restore, and in the middle ringbackd killed there, and started again" killed_there_in saved g1 || break 2
+    fi
     claim "$on: it reaches the driver domain again, ${port[$script]}" served
     claim "$on: xl reboot" reboots g1
     claim "$on: it has a network again, ${port[$script]}" has_network
@@ -131,14 +158,22 @@ for kind in pv pvh; do
         leaves_nothing "xl shutdown"
         ;;
       *)
-        claim "$on: xl destroy with the vif attached" xl_clean xl destroy g1 || break 2
+        claim "$on: xl destroy in the middle of a transfer both ways" destroyed_in_transfer || break 2
         leaves_nothing "xl destroy"
         ;;
     esac
   done
-  claim "the log of its ringbackd is read" driver_log
+  if [[ $kind == pvh ]]; then
+    claim "one more guest starts" create || break
+    claim "and has a network" has_network
+    claim "its backend directory removed by hand: ringbackd there lets go of the vif" directory_removed
+    claim "it can be destroyed" xl_clean xl destroy g1
+    leaves_nothing "that"
+  fi
   claim "one more guest starts" create || break
   claim "and has a network" has_network
+  claim "the log of its ringbackd is read" driver_log
+  claim "its xl devd has had no error, and waited for nothing in vain" devd_is_content
   claim "the driver domain is destroyed under it" xl_clean xl destroy driver || break
   scripts=(vif-bridge vif-ringback) # Open vSwitch with one kind of guest is enough
 done

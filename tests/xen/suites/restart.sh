@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The daemon killed and ended under load, twenty times each, with taps and a switch: nobody notices. guests=pv2 timeout=1200
+# The daemon killed and ended under load, twenty times each, with taps and a switch: nobody notices. guests=pv2v2 timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 claim "the daemon starts" daemon
@@ -17,6 +17,8 @@ iperf3 -s -D
 claim "g2 is reached over the switch" reaches 10.0.0.3
 claim "g2 gets an address beside g1's" in_guest 10.0.0.3 'ip address add 10.0.1.3/24 dev eth0'
 for address in 10.0.1.2 10.0.1.3; do claim "$address is reached over the switch" reaches $address; done
+two_queues() { [[ $(xenstore-read /local/domain/{1/device/vif/{0,1},2/device/vif/0}/multi-queue-num-queues) == $'2\n2\n2' ]]; }
+claim "each vif has 2 queues" two_queues
 states=()
 for vif in 1/0 1/1 2/0; do states+=("/local/domain/${vif/'/'//device/vif/}/state" "/local/domain/0/backend/vif/$vif/state"); done
 xenstore-watch "${states[@]}" >/out/states 2>&1 &
