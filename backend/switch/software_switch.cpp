@@ -72,7 +72,8 @@ bool SoftwareSwitch::set_policy(PortNumber port, const xenstore::PortPolicy& pol
   const auto former = owned_->places[port].policy;
   change([&](auto& places) {
     places[port].policy = none ? nullptr : std::make_shared<xenstore::PortPolicy>(policy);
-    places[port].storm = policy.storm ? std::make_shared<StormMeter>(*policy.storm) : nullptr;
+    if (policy.storm != (former ? former->storm : std::nullopt))
+      places[port].storm = policy.storm ? std::make_shared<StormMeter>(*policy.storm) : nullptr;
   });
   if (policy.macs == (former ? former->macs : std::vector<xenstore::StaticMac>{})) return true;
   macs_.forget(port);

@@ -179,6 +179,16 @@ TEST_CASE("only what is flooded counts as a storm") {
   CHECK(world.send(1, test_frame(2, 1, 100))[1].size() == 1);
 }
 
+TEST_CASE("a port whose policy changes in something else has no more to flood than before") {
+  World world;
+  world.set(1, {{"ringback/storm", "1"}});
+  for (int i = 0; i < 100; ++i) world.send(1, test_frame(0xff, 1, 100));
+  world.set(1, {{"ringback/storm", "1"}, {"ringback/isolated", "1"}});
+  CHECK(world.send(1, test_frame(0xff, 1, 100))[2].empty());
+  world.set(1, {{"ringback/storm", "2"}});
+  CHECK(world.send(1, test_frame(0xff, 1, 100))[2].size() == 1);
+}
+
 TEST_CASE("an address that a port keeps can't be taken by another") {
   World world;
   world.set(2, {{"ringback/macs", "00:16:3e:00:00:02"}});
