@@ -363,12 +363,7 @@ void Daemon::log_statistics() const {
       spdlog::info("{}: statistics {}", xenstore::device_name(id),
                    summary(device.vif()->statistics()));
   }
-  switches_.for_each_uplink([](const std::string& name, const Uplink& uplink) {
-    Vif::Statistics statistics;
-    for (const auto& queue : uplink.queues()) {
-      statistics.tx.add(queue->tx_counters());
-      statistics.rx.add(queue->rx_counters());
-    }
+  switches_.for_each_uplink([](const std::string& name, const Statistics& statistics) {
     spdlog::info("switch {}: uplink: statistics {}", name, summary(statistics));
   });
 }

@@ -166,12 +166,15 @@ bool RxSink::drain(Copier& copier) {
     backlog_.pop(moved);
     any = true;
   }
+  congested_.store(!backlog_.empty(), std::memory_order_relaxed);
   return any;
 }
 
-bool RxSink::congested() {
+void RxSink::give_up() {
   const std::lock_guard lock(mutex_);
-  return !backlog_.empty();
+  for (std::size_t i = 0; i < backlog_.size(); ++i) counters_.drop(Drop::no_receiver);
+  backlog_.pop(backlog_.size());
+  congested_.store(false, std::memory_order_relaxed);
 }
 
 void RxSink::deliver_in_software(Frame& frame, Copier& copier) {
@@ -219,6 +222,7 @@ void RxSink::hold(Frame& frame, Copier& copier) {
   copier.flush();
   if (frame.failed) return counters_.drop(Drop::bad_grant);
   backlog_.push(room, frame.offload);
+  congested_.store(true, std::memory_order_relaxed);
 }
 
 // Carries out the copies, then answers, publishes and notifies once for all that was placed.

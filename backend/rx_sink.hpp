@@ -41,8 +41,11 @@ class RxSink final : public Sink {
   // guest's event channel fires.
   bool drain(Copier& copier);
 
+  // Drops what waits: the guest has gone.
+  void give_up();
+
   // Frames wait for the guest: a port that can hold its own back should.
-  bool congested();
+  bool congested() const { return congested_.load(std::memory_order_relaxed); }
   // The guest lied about its producer index.
   bool broken() const { return broken_; }
 
@@ -87,6 +90,7 @@ class RxSink final : public Sink {
   std::array<Placed, burst_size> placed_;
   std::array<ring::RxResponse, ring::RxBackRing::Kept::most> responses_;
   Backlog backlog_;
+  std::atomic<bool> congested_ = false;  // whether the backlog has frames; written under the lock
   Counters counters_;
 };
 

@@ -299,3 +299,16 @@ TEST_CASE("what goes in is delivered or dropped with a reason") {
   for (const auto& counter : world.sink.counters().drops) dropped += counter.get();
   CHECK(world.sink.counters().frames.get() + dropped == sent);
 }
+
+TEST_CASE("frames that wait for a guest that goes are counted as dropped") {
+  World world(TestGuest::all(), 3);
+  for (int i = 0; i < 8; ++i) {
+    Bytes frame = test_frame(1, 2, 100, static_cast<std::uint8_t>(i));
+    world.deliver(frame);
+  }
+  CHECK(world.sink.congested());
+  world.sink.give_up();
+  CHECK_FALSE(world.sink.congested());
+  CHECK(world.sink.counters().frames.get() + world.drops(Drop::no_receiver) == 8);
+  CHECK(world.drops(Drop::no_receiver) > 0);
+}

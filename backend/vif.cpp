@@ -105,9 +105,11 @@ Result<void> Vif::connect(const xenstore::FrontendKeys& frontend,
 void Vif::disconnect() {
   if (switch_ != nullptr && !queues_.empty()) switch_->connect({});
   for (const Placed& placed : queues_) {
-    former_.tx.add(placed.queue->tx_counters());
-    former_.rx.add(placed.queue->sink().counters());
-    placed.worker->disconnect(placed.queue);
+    placed.worker->disconnect(placed.queue, [this](Queue& queue) {
+      queue.sink().give_up();
+      former_.tx.add(queue.tx_counters());
+      former_.rx.add(queue.sink().counters());
+    });
   }
   queues_.clear();
   kept_.reset();
@@ -129,19 +131,13 @@ Worker& Vif::least_busy() const {
                                     [](const auto& worker) { return worker->task_count(); });
 }
 
-Vif::Statistics Vif::statistics() const {
+Statistics Vif::statistics() const {
   Statistics sum = former_;
   for (const Placed& placed : queues_) {
     sum.tx.add(placed.queue->tx_counters());
     sum.rx.add(placed.queue->sink().counters());
   }
   return sum;
-}
-
-void Vif::Totals::add(const Counters& counters) {
-  frames += counters.frames.get();
-  bytes += counters.bytes.get();
-  for (std::size_t i = 0; i < drops.size(); ++i) drops[i] += counters.drops[i].get();
 }
 
 }  // namespace ringback::backend

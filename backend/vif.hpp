@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/port/port.hpp"
+#include "backend/statistics.hpp"
 #include "backend/switch/software_switch.hpp"
 #include "backend/worker.hpp"
 #include "hypervisor/kept_memory.hpp"
@@ -57,16 +58,6 @@ class Vif {
   bool owns(const Task* task) const;
 
   // What the queues have done since the vif was made, those of former connections included.
-  struct Totals {
-    std::uint64_t frames = 0;
-    std::uint64_t bytes = 0;
-    std::array<std::uint64_t, drop_names.size()> drops{};
-    void add(const Counters& counters);
-  };
-  struct Statistics {
-    Totals tx;
-    Totals rx;
-  };
   Statistics statistics() const;
 
  private:

@@ -118,11 +118,12 @@ Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {
   return result;
 }
 
-void Worker::disconnect(Queue* queue) {
+void Worker::disconnect(Queue* queue, const std::function<void(Queue&)>& last) {
   call([&] {
     unwatch(*queue);
     by_channel_.erase(queue->tx_event_channel());
     by_channel_.erase(queue->rx_event_channel());
+    if (last) last(*queue);
     queues_.erase(queue);
   });
   --task_count_;

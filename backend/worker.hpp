@@ -49,9 +49,10 @@ class Worker {
   // until this is said.
   void set_longest_poll(PollWindow::Clock::duration longest);
 
-  // The control thread: connects a queue on this worker, and ends it.
+  // The control thread: connects a queue on this worker, and ends it. last: called on the worker,
+  // when the queue is served no more and before it goes.
   Result<Queue*> connect(const Queue::Config& config, Port& port);
-  void disconnect(Queue* queue);
+  void disconnect(Queue* queue, const std::function<void(Queue&)>& last = {});
   // Likewise for a task that is somebody else's, and outlives its being served.
   Result<void> serve_also(Task& task);
   void serve_no_more(Task& task);

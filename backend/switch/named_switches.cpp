@@ -34,6 +34,13 @@ std::shared_ptr<SoftwareSwitch> NamedSwitches::get(const std::string& name) {
   return made.network;
 }
 
+void NamedSwitches::end_uplink(Switch& of) {
+  if (!of.uplink) return;
+  of.uplink->end();
+  of.uplink->add_to(of.former);
+  of.uplink.reset();
+}
+
 void NamedSwitches::follow_policy(const std::string& name, Switch& of) {
   const std::string directory = keys_ + "/" + xenstore::directory_of(name);
   const auto applied = xenstore::read_directory(store_, directory)
@@ -72,7 +79,7 @@ Result<void> NamedSwitches::apply(const xenstore::SwitchPolicy& policy, const st
     spdlog::warn("switch {}: not all of uplink/macs could be kept: it has too many", name);
   to.policy = policy;
   if (!another) return {};
-  to.uplink.reset();  // no frame goes both ways
+  end_uplink(to);  // no frame goes both ways
   if (auto begun = another->begin(workers_); !begun) return begun;
   to.uplink = std::move(another);
   return {};
@@ -112,7 +119,7 @@ void NamedSwitches::replace_uplink(const Task* queue) {
   });
   if (found == switches_.end()) return;
   auto& [name, of] = *found;
-  of.uplink.reset();
+  end_uplink(of);
   follow_policy(name, of);
   spdlog::error("switch {}: the tap of its uplink was deleted; {}", name,
                 of.uplink
@@ -125,7 +132,7 @@ bool NamedSwitches::look() {
   for (auto& [name, of] : switches_) {
     if (of.uplink && of.uplink->lost_device()) {
       spdlog::error("switch {}: {} has gone, and is waited for", name, of.policy.device);
-      of.uplink.reset();
+      end_uplink(of);
     }
     if (of.uplink) continue;
     follow_policy(name, of);
@@ -156,9 +163,12 @@ void NamedSwitches::drop_empty() {
 }
 
 void NamedSwitches::for_each_uplink(
-    const std::function<void(const std::string&, const Uplink&)>& see) const {
-  for (const auto& [name, one] : switches_)
-    if (one.uplink) see(name, *one.uplink);
+    const std::function<void(const std::string&, const Statistics&)>& see) const {
+  for (const auto& [name, one] : switches_) {
+    Statistics all = one.former;
+    if (one.uplink) one.uplink->add_to(all);
+    see(name, all);
+  }
 }
 
 }  // namespace ringback::backend

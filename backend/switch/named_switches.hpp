@@ -44,17 +44,19 @@ class NamedSwitches {
   bool look();
   bool wants_look() const;
 
-  // What went between each switch and the host.
-  void for_each_uplink(
-      const std::function<void(const std::string& name, const Uplink& uplink)>& see) const;
+  // What went between each switch and the host, by all uplinks that it has had.
+  void for_each_uplink(const std::function<void(const std::string& name,
+                                                const Statistics& statistics)>& see) const;
 
  private:
   struct Switch {
     std::shared_ptr<SoftwareSwitch> network;
     std::unique_ptr<Uplink> uplink;  // perhaps none
+    Statistics former{};             // of those before it
     xenstore::SwitchPolicy policy{};
     std::string refusal{};  // why its keys are not in force; reported once
   };
+  static void end_uplink(Switch& of);
   void follow_policy(const std::string& name, Switch& of);
   Result<void> apply(const xenstore::SwitchPolicy& policy, const std::string& name, Switch& to);
   Result<std::unique_ptr<Uplink>> over_tap(const std::string& name, const Switch& of);

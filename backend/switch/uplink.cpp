@@ -132,9 +132,17 @@ Result<void> Uplink::begin(const std::vector<std::unique_ptr<Worker>>& workers) 
   return {};
 }
 
-Uplink::~Uplink() {
+void Uplink::end() {
   port_.connect({});
   for (std::size_t i = 0; i < served_by_.size(); ++i) served_by_[i]->serve_no_more(*queues_[i]);
+  served_by_.clear();
+}
+
+void Uplink::add_to(Statistics& statistics) const {
+  for (const auto& queue : queues_) {
+    statistics.tx.add(queue->tx_counters());
+    statistics.rx.add(queue->rx_counters());
+  }
 }
 
 bool Uplink::owns(const Task* task) const {

@@ -11,6 +11,7 @@
 #include "backend/counters.hpp"
 #include "backend/port/tap_frames.hpp"
 #include "backend/sink.hpp"
+#include "backend/statistics.hpp"
 #include "backend/switch/software_switch.hpp"
 #include "backend/task.hpp"
 #include "backend/worker.hpp"
@@ -90,11 +91,12 @@ class Uplink {
   // The control thread, as all that follows. Its queues are served by the least busy of these, and
   // the switch's frames come here, until it ends.
   Result<void> begin(const std::vector<std::unique_ptr<Worker>>& workers);
-  ~Uplink();
+  void end();
+  ~Uplink() { end(); }
   Uplink(const Uplink&) = delete;
   Uplink& operator=(const Uplink&) = delete;
 
-  const std::vector<std::unique_ptr<UplinkQueue>>& queues() const { return queues_; }
+  void add_to(Statistics& statistics) const;
   bool owns(const Task* task) const;
   // The device that it has to itself is no longer there. (A tap's worker reports that.)
   bool lost_device() const { return device_ && !device_->exists(); }

@@ -20,6 +20,18 @@ lab_pid[states]=$!
 seen() { (($(wc -l <"$lab/states.log") >= 4)); } # each once, at once
 lab_wait 5 seen
 
+# What went by uplinks that were deleted counts too.
+frames() {
+  local lines
+  lines=$(wc -l <"$lab/ringbackd.log")
+  kill -USR1 "${lab_pid[ringbackd]}"
+  said() { tail -n +$((lines + 1)) "$lab/ringbackd.log" | grep -q 'switch lab: uplink: statistics'; }
+  lab_wait 5 said
+  sed -n 's/.*switch lab: uplink: statistics //p' "$lab/ringbackd.log" | tail -n 1 | jq '.tx.frames + .rx.frames'
+}
+before=$(frames)
+((before > 0)) || fail "nothing is counted"
+
 for round in 1 2 3; do
   for tap in up-lab vif1.1; do
     was=$(lab_in 0 cat /sys/class/net/$tap/ifindex)
@@ -29,6 +41,9 @@ for round in 1 2 3; do
   done
   logged() { (($(grep -c 'tap.* was deleted' "$lab/ringbackd.log") == 2 * round)); }
   lab_wait 5 logged
+  now=$(frames)
+  ((now >= before)) || fail "$now frames by the uplink, after $before"
+  before=$now
   lab_put 0 up-lab 10.0.0.9 fd00::9
   lab_put 0 vif1.1 10.2.1.1 fd01:0:1:1::1
   # From the host, whose uplink has another MAC address now.
