@@ -241,8 +241,9 @@ std::size_t Queue::write_responses(std::size_t count) {
     // A multicast list is only kept once multicast control is offered.
     const bool good = chain.verdict == TxVerdict::frame && !frames_[frame++].failed;
     const std::int16_t status = good ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
-    for (ring::Index i = 0; i < chain.slots; ++i, ++request) {
-      if (i > 0 && i <= chain.extras)
+    *response++ = {.id = request++->id, .status = status};
+    for (ring::Index i = 1; i < chain.slots; ++i, ++request) {
+      if (i <= chain.extras)
         *response++ = {.id = 0, .status = NETIF_RSP_NULL};
       else
         *response++ = {.id = request->id, .status = status};

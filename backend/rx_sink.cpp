@@ -88,6 +88,35 @@ inline bool RxSink::place_in_one(Frame& frame, Copier& copier) {
   return true;
 }
 
+// As many of the first frames as are plain, and have slots and room, at one go. Returns how many.
+std::size_t RxSink::place_plain(std::span<Frame* const> frames, Copier& copier) {
+  // Behind a backlog there is no overtaking.
+  if (!is_plain(*frames.front()) || broken_ || !backlog_.empty() || !reserve(1, copier)) return 0;
+  const std::size_t most =
+      std::min<std::size_t>({frames.size(), posted_, placed_.size() - placed_count_,
+                             responses_.size() - ring_.unanswered()});
+  std::size_t count = 1;
+  while (count < most && is_plain(*frames[count])) ++count;
+  std::array<ring::RxRequest, burst_size> requests;
+  ring_.requests({requests.data(), count});
+  ring::RxResponse* response = &responses_[ring_.unanswered()];
+  Placed* placed = &placed_[placed_count_];
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < count; ++i, ++response, ++placed) {
+    Frame& frame = *frames[i];
+    *response = ring::one_slot_response(requests[i].id, frame.size, frame.offload);
+    copier.to_grant(frame, {guest_, requests[i].gref, 0}, *response);
+    placed->frame = &frame;
+    placed->slots = 1;
+    bytes += frame.size;
+  }
+  ring_.consume(static_cast<ring::Index>(count));
+  posted_ -= static_cast<ring::Index>(count);
+  placed_count_ += static_cast<ring::Index>(count);
+  placed_bytes_ += bytes;
+  return count;
+}
+
 bool RxSink::place_in_many(Frame& frame, Copier& copier) {
   const std::size_t first_size = first_cut(frame);
   const ring::Index needed = ring::rx_slots(frame.size, frame.offload, first_size);
@@ -132,9 +161,12 @@ void RxSink::deliver_one(Frame& frame, Copier& copier) {
 void RxSink::deliver(std::span<Frame* const> frames, Copier& copier) {
   const std::lock_guard lock(mutex_);
   failures_before_ = copier.failures();
-  for (Frame* frame : frames)
-    if (!is_plain(*frame) || broken_ || !backlog_.empty() || !place_in_one(*frame, copier))
-      deliver_any(*frame, copier);
+  while (!frames.empty()) {
+    frames = frames.subspan(place_plain(frames, copier));
+    if (frames.empty()) break;
+    deliver_any(*frames.front(), copier);
+    frames = frames.subspan(1);
+  }
   finish(copier);
 }
 

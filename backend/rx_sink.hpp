@@ -62,6 +62,7 @@ class RxSink final : public Sink {
   void took(Frame& frame, ring::Index slots);
   bool place(Frame& frame, Copier& copier);
   bool place_in_one(Frame& frame, Copier& copier);
+  std::size_t place_plain(std::span<Frame* const> frames, Copier& copier);
   bool place_in_many(Frame& frame, Copier& copier);
   void hold(Frame& frame, Copier& copier);
   void finish(Copier& copier);

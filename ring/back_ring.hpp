@@ -66,8 +66,9 @@ class BackRing {
   }
   // Private copies of so many, likewise; ahead + to.size() <= unconsumed().
   void requests(std::span<Request> to, Index ahead = 0) const {
+    const Shared shared = shared_;  // else it is read anew behind each atomic access
     Index index = req_cons_ + ahead;
-    for (Request& request : to) shared_.copy_from(index++, request);
+    for (Request& request : to) shared.copy_from(index++, request);
   }
   void consume(Index count) { req_cons_ += count; }
 
@@ -93,7 +94,10 @@ class BackRing {
       std::copy(responses.begin(), responses.end(), kept_->responses.begin());
       make_promise(*kept_, std::uint64_t{responses.size()} << 32 | rsp_prod_);
     }
-    for (const Response& response : responses) respond(response);
+    Shared shared = shared_;
+    Index index = rsp_prod_;
+    for (const Response& response : responses) shared.copy_to(index++, response);
+    rsp_prod_ = index;
     return publish();
   }
 

@@ -45,8 +45,8 @@ class NamedSwitches {
   bool wants_look() const;
 
   // What went between each switch and the host, by all uplinks that it has had.
-  void for_each_uplink(const std::function<void(const std::string& name,
-                                                const Statistics& statistics)>& see) const;
+  void for_each_uplink(
+      const std::function<void(const std::string& name, const Statistics& statistics)>& see) const;
 
  private:
   struct Switch {
