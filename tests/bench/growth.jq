@@ -4,7 +4,13 @@ include "figures";
 def range: if length == 0 then "-" else "\(median | digits(2)) (\(min | digits(2))-\(max | digits(2)))" end;
 def mpps: map(.received.frames_per_second / 1e6);
 def cost: map(select(.in_all.received > 0) | .worker_ns / .in_all.received);
-def of($what): map(select(.what == $what)) | group_by(.number);
+def of($what): map(select(.what == $what and undisturbed)) | group_by(.number);
+# Of the two of a round, where both were undisturbed and of one class.
+def beside_alone:
+  . as $all
+  | [$all[] | select(.what == "busy_alone" and undisturbed) as $alone
+      | $all[] | select(.what == "busy_beside" and undisturbed and .round == $alone.round and .machine.class == $alone.machine.class)
+      | .received.frames_per_second / $alone.received.frames_per_second];
 
 def rates($what; $title):
   "| \($title) | Mpps | ns of the worker's CPU for a frame | samples |", "|---|---|---|---|",
@@ -16,6 +22,8 @@ rates("addresses"; "MAC addresses behind two vifs, all in use"),
 "| load, frames one by one, % of saturation | latency in us: median | 99 % | 99.9 % |", "|---|---|---|---|",
 (of("load")[] | "| \(.[0].number) | \(map(.latency_ns."50" / 1000) | range) | \(map(.latency_ns."99" / 1000) | range) | \(map(.latency_ns."99.9" / 1000) | range) |"), "",
 "| 512 idle vifs | |", "|---|---|",
-"| the daemon's workers while all are idle, % of a CPU | \([.[] | select(.what == "idle") | .share * 100 | . * 1000 | round / 1000] | .[0]) |",
-"| two busy vifs beside them, Mpps | \([.[] | select(.what == "busy_beside")] | mpps | range) |",
-"| two busy vifs alone, Mpps | \([.[] | select(.what == "busy_alone")] | mpps | range) |"
+"| the daemon's workers while all are idle, % of a CPU | \([.[] | select(.what == "idle") | .share * 100] | range) |",
+"| two busy vifs beside them, Mpps | \(of("busy_beside") | flatten | mpps | range) |",
+"| two busy vifs alone, in turn with that, Mpps | \(of("busy_alone") | flatten | mpps | range) |",
+"| what they reach beside them of what they reach alone | \(beside_alone | range) |",
+"", "Of \(length) samples \(map(select(.machine and (undisturbed | not))) | length) were left out: others had more than 5 % of the CPUs, or these moved."

@@ -37,8 +37,10 @@ ours_title="Ringback's switch"
 ours_sizes="$short_sizes 65535"
 ours_start() { # BIN [options of ringback-hypervisor serve]
   lab_hypervisor "$@"
-  lab_spawn ringbackd 0 taskset -c "$switch_cpu" ringbackd --workers 1
+  # Put onto its CPU once it has started: a daemon that has one CPU only does not poll, as the peers do.
+  lab_spawn ringbackd 0 ringbackd --workers 1
   lab_wait 10 grep -qs serving "$lab/ringbackd.log"
+  taskset --all-tasks --cpu-list --pid "$switch_cpu" "${lab_pid[ringbackd]}" >/dev/null
   lab_guest 1
   lab_as 0 ringback vif attach 1 --devid 0 --switch bench >/dev/null
   lab_as 0 ringback vif attach 1 --devid 1 --switch bench >/dev/null
@@ -69,7 +71,7 @@ testpmd() {
 dpdk_command() {
   local from=$1 to=$2 size=$3
   shift 3
-  command=(taskset -c 0 dpdk_pktgen --lcores 0@0 -m 256 "${dpdk[@]}" --file-prefix generator --log-level error
+  command=(taskset -c 0 dpdk_pktgen --lcores 0@0 -m 256 "${dpdk[@]}" --single-file-segments --file-prefix generator --log-level error
     "--vdev=$from" "--vdev=$to" -- --size "$size" "$@")
 }
 
@@ -79,9 +81,10 @@ memif_start() {
   testpmd memif --vdev="net_memif0,role=server,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=10" \
     --vdev="net_memif1,role=server,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=10"
 }
+# Zero-copy, or the client would copy each frame as well.
 memif_command() {
-  dpdk_command "net_memif0,role=client,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=10" \
-    "net_memif1,role=client,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=10" "$@"
+  dpdk_command "net_memif0,role=client,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=10,zero-copy=yes" \
+    "net_memif1,role=client,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=10,zero-copy=yes" "$@"
 }
 
 vhost_title="DPDK testpmd, vhost-user and virtio-user"

@@ -22,7 +22,9 @@ def errors($names): [$samples[] | select(.error) | select(.name as $n | $names |
 def goal($number; $what; $least; values; $why):
   {number: $number, what: $what, goal: $least, figure: (values | spread)}
   | .verdict = if .figure == null then "not measured: " + (if $why == "" then "every sample was rejected (others had the CPUs, or the cores moved), or none was asked for" else $why end)
-               elif .figure.median >= $least then "met" else "NOT MET" end;
+               elif .figure.count < 3 then "not sure: of \(.figure.count) samples only"
+               elif .figure.median >= $least then "met" + (if .figure.lowest < $least then ", not by every sample" else "" end)
+               else "NOT MET" + (if .figure.highest >= $least then ", but by some samples" else "" end) end;
 def against($number; $what; $least; $peer; $size): goal($number; $what; $least; ratios("ours"; $peer; $peer; $size; "no"); errors([$peer, "ours"]));
 
 # The worst of several goals speaks for all.

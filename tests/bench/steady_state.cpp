@@ -145,6 +145,7 @@ int run() {
   constexpr std::size_t window = 10000;  // frames
   const hypervisor::Descriptor reports(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   const auto worker = must(backend::Worker::start(reports.get(), hypervisor::Io::Kind::uring));
+  worker->set_longest_poll(std::chrono::microseconds(50));
   const auto network =
       std::make_shared<backend::SoftwareSwitch>("steady", [&] { worker->call({}); });
   Member from(*worker, network, 1, "vif1.0");
