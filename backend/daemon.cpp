@@ -147,8 +147,8 @@ Result<void> Daemon::run() {
   remove_orphans();
   look_after_switches();
   if (auto ran = loop_->run(); !ran) return ran;
-  if (lost_.code != 0) return tl::unexpected(lost_);
   log_statistics();
+  if (ended_by_.code != 0) return tl::unexpected(ended_by_);
   return {};
 }
 
@@ -187,28 +187,38 @@ void Daemon::store_events() {
 }
 
 // What moves frames needs no store, and guests keep their network as with the kernel's netback. (An
-// embedded hypervisor has gone with its store.) The next daemon takes over from a store that knows
-// the vifs again: another would have it remove what they have.
+// embedded hypervisor has gone with its store; and if a device fails it is this process that has to
+// open it again.) The next daemon takes over from a store that knows the vifs again: another would
+// have it remove what they have.
 void Daemon::lose_store(const Error& why) {
   lost_ = why;
   loop_->remove(store_.fd());
-  if (!xenstore::Store::folder().empty()) return loop_->stop();
+  if (!store_.can_break() || !xenstore::Store::folder().empty()) {
+    ended_by_ = why;
+    return loop_->stop();
+  }
   spdlog::warn("{}: the vifs that are connected go on, and nothing else is done until it is back",
                why.what);
-  look_for_store();
+  look_for_store(false);
 }
 
-void Daemon::look_for_store() {
-  const auto is_back = [this] {
-    auto store = xenstore::Store::open();
+void Daemon::look_for_store(bool told) {
+  auto store = xenstore::Store::open();
+  if (store && store->can_break()) {
     const auto has = [&](const auto& known) {
       const auto there = store->read(xenstore::backend_path(own_, known.first) + "/frontend");
       return there && *there;
     };
-    return store && store->can_break() && (devices_.empty() || std::ranges::any_of(devices_, has));
-  };
-  if (is_back()) return loop_->stop();
-  loop_->after(store_time, [this] { look_for_store(); });
+    if (devices_.empty() || std::ranges::any_of(devices_, has)) {
+      ended_by_ = lost_;
+      return loop_->stop();
+    }
+    if (!std::exchange(told, true))
+      spdlog::warn(
+          "there is a store that knows none of the vifs served here: start this daemon anew once "
+          "their guests have gone, for new ones to be served");
+  }
+  loop_->after(store_time, [this, told] { look_for_store(told); });
 }
 
 // A device may not be there yet, or be given back by the kernel some time after its last user has
@@ -218,6 +228,7 @@ void Daemon::look_after_switches() {
   if (!switches_.wants_look() || std::exchange(looking_after_switches_, true)) return;
   loop_->after(switch_wait_, [this] {
     looking_after_switches_ = false;
+    if (lost_.code != 0) return;
     // To try to take a device costs memory and time: ever less often, where it is in vain.
     switch_wait_ = switches_.look() ? switch_time : std::min(2 * switch_wait_, longest_switch_wait);
     look_after_switches();
@@ -344,6 +355,7 @@ void Daemon::worker_reports() {
   [[maybe_unused]] const auto got = ::read(reports_.get(), &count, sizeof count);
   for (const auto& worker : workers_) {
     while (const auto told = worker->next_report()) {
+      if (lost_.code != 0) continue;  // it stands still until the next daemon
       const auto blamed = std::ranges::find_if(devices_, [&](const auto& known) {
         return known.second.vif() != nullptr && known.second.vif()->owns(told->task);
       });

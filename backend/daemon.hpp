@@ -38,7 +38,7 @@ class Daemon {
 
   void store_events();
   void lose_store(const Error& why);
-  void look_for_store();
+  void look_for_store(bool told);
   void worker_reports();
   void scan();
   void remove_orphans();
@@ -80,7 +80,8 @@ class Daemon {
     bool waiting = false;  // a timer looks at it
   };
   std::map<xenstore::VifId, Left> left_to_kernel_;  // vifs that it has, or may be about to take
-  Error lost_;
+  Error lost_;                                      // why there is no store, once there is none
+  Error ended_by_;                                  // that, where it ends run()
 };
 
 }  // namespace ringback::backend

@@ -30,6 +30,9 @@ bool is_lack(const Error& error) {
 }
 constexpr auto between_attempts = std::chrono::seconds(1);
 
+// Of a tap (hypervisor/tap.hpp). Another backend may have offered more before.
+constexpr std::uint32_t most_queues = 256;
+
 // A guest that ends so short a connection again and again has to wait like one that is refused: to
 // connect costs the daemon work and lines of its log.
 constexpr auto short_connection = std::chrono::seconds(1);
@@ -156,6 +159,7 @@ void Device::act(std::vector<BackendAction> actions) {
         break;
       case BackendAction::disconnect:
         disconnect();
+        count_short_connection();
         break;
       case BackendAction::say_closing:
         say(XenbusState::closing);
@@ -280,19 +284,29 @@ void Device::disconnect() {
     vif_->disconnect();
   }
   shared_.kept.remove(name_);  // all promises were kept, and the next rings may be new ones
-  if (!connected) return;
-  spdlog::info("{}: disconnected; {}", name_, summary(vif_->statistics()));
+  if (connected) spdlog::info("{}: disconnected; {}", name_, summary(vif_->statistics()));
+}
+
+void Device::count_short_connection() {
   const auto now = Backoff::Clock::now();
   const bool condemned = handshake_.state() == xenstore::BackendHandshake::State::condemned;
   if (!condemned && now - connected_since_ < short_connection) backoff_.refused(now);
+  connected_since_ = {};  // counted once
 }
 
 void Device::forget() {
-  vif_.reset();
-  log_failure(shared_.taps.remove(kept_as(id_)));  // perhaps of a daemon before this one
+  give_up_tap();
   shared_.kept.remove(name_);
   shared_.switches.drop_empty();
   spdlog::info("{}: gone", name_);
+}
+
+// Whatever somebody has made of its name, its alias or its network namespace; or one of a daemon
+// before this one, which only its alias tells.
+void Device::give_up_tap() {
+  if (vif_) vif_->give_up_tap();
+  vif_.reset();
+  log_failure(shared_.taps.remove(kept_as(id_)));
 }
 
 // The vif and its port, made from what the toolstack wrote; kept while that stays the same. True:
@@ -305,13 +319,16 @@ Result<bool> Device::prepare(bool offered) {
   if (!config) return tl::unexpected(config.error());
   config->hotplug_status.clear();  // no part of what the vif is
   if (const auto offer = xenstore::parse_backend_features(*keys); offered && offer)
-    config->max_queues = offer->max_queues;
+    config->max_queues = std::min(offer->max_queues, most_queues);
   if (vif_) vif_->set_policy(config->policy);
   if (vif_ && vif_->config() == *config && !vif_->lost_tap()) return false;
-  vif_.reset();
+  // A tap stays one, with its addresses and its bridge.
+  if (config->port == xenstore::PortKind::tap)
+    vif_.reset();
+  else
+    give_up_tap();
   auto vif = std::make_unique<Vif>(*config, shared_.workers);
   if (config->port == xenstore::PortKind::software_switch) {
-    log_failure(shared_.taps.remove(kept_as(id_)));  // that it had before
     vif->join(shared_.switches.get(config->switch_name));
   } else if (auto made = vif->make_tap(shared_.taps); !made) {
     return tl::unexpected(made.error());

@@ -59,8 +59,10 @@ class Device {
   Result<xenstore::FrontendKeys> frontend_keys() const;
   void announce();
   void disconnect();
+  void count_short_connection();
   void forget();
   void replace_tap();
+  void give_up_tap();
   Result<bool> prepare(bool offered);
   void refuse(const std::string& what);
   void say(xenstore::XenbusState state);

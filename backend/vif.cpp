@@ -40,6 +40,12 @@ bool Vif::lost_tap() const {
   return tap_ != nullptr && !tap_->tap().exists();
 }
 
+void Vif::give_up_tap() {
+  // A device that somebody else deleted has gone already.
+  if (tap_ != nullptr) [[maybe_unused]]
+    const auto gone = tap_->tap().set_persistent(false);
+}
+
 void Vif::join(std::shared_ptr<SoftwareSwitch> to) {
   auto port = std::make_unique<SwitchPort>(std::move(to), xenstore::device_name(config_.id));
   switch_ = port.get();

@@ -41,6 +41,8 @@ class Vif {
   void set_policy(const xenstore::PortPolicy& policy);
   // Whether somebody has deleted the tap.
   bool lost_tap() const;
+  // Lets the tap vanish with this object.
+  void give_up_tap();
   // Whether this object made it: another one of that name has gone, or there was none.
   bool has_new_tap() const { return new_tap_; }
 

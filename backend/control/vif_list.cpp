@@ -76,7 +76,9 @@ VifRow make_row(const VifPlace& place, const Keys& backend, const Keys& frontend
   row.mac = xenstore::to_string(config->mac);
   row.port = port_of(*config);
   if (row.backend == XenbusState::connected) {
-    const auto keys = xenstore::parse_frontend_keys(frontend, config->max_queues);
+    const auto keys = xenstore::parse_backend_features(backend).and_then([&](const auto& offer) {
+      return xenstore::parse_frontend_keys(frontend, offer.max_queues);
+    });
     if (keys) row.queues = keys->queues.size();
   }
   return row;

@@ -36,6 +36,19 @@ TEST_CASE("a row says how a vif is") {
   CHECK(row.queues == 1);
 }
 
+TEST_CASE("a row has the queues of a guest that was offered more than there would be today") {
+  auto backend = backend_keys(plain());
+  backend["state"] = "4";
+  backend["multi-queue-max-queues"] = "2";
+  backend["ringback/max-queues"] = "1";
+  auto frontend = connected_frontend();
+  frontend["multi-queue-num-queues"] = "2";
+  for (const auto* key : {"tx-ring-ref", "rx-ring-ref", "event-channel"})
+    for (const auto* queue : {"queue-0/", "queue-1/"})
+      frontend[std::string(queue) + key] = frontend[key];
+  CHECK(make_row({0, {7, 0}}, backend, frontend).queues == 2);
+}
+
 TEST_CASE("a vif that is not connected has no queues") {
   CHECK(make_row({0, {7, 0}}, backend_keys(plain()), connected_frontend()).queues == 0);
 }

@@ -23,7 +23,7 @@ bytes_return() { # MIB
 many_bytes() { # FROM TO ADDRESS: the receiver's
   on_console "$2" 'socat -u -b 262144 TCP-LISTEN:7001,reuseaddr - | sha256sum' 120 >/tmp/came &
   on_console "$1" 'dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null; all() { for i in {1..8}; do cat /random; done; }
-    all | tee >(sha256sum >/tmp/sum) | socat -u -b 262144 - TCP:'"$3"':7001,retry=50,interval=0.1 && sleep 0.5 && cat /tmp/sum' 120 >/tmp/sent
+    all | sha256sum; all | socat -u -b 262144 - TCP:'"$3"':7001,retry=50,interval=0.1' 120 >/tmp/sent
   wait $! && grep -xFf /tmp/sent /tmp/came
 }
 many_bytes_both_ways() { many_bytes g1 driver 10.0.0.1 && many_bytes driver g1 10.0.0.2; }
