@@ -37,7 +37,8 @@ image=$cache/image
 mkdir -p "$cache/saved"
 work=$(mktemp -d "$cache/run.XXXXXX")
 child=''
-trap '[[ -z $child ]] || kill "$child" 2>/dev/null; rm -rf "$work"' EXIT
+# A second signal must not end this before the machine has been told.
+trap 'trap "" INT TERM; [[ -z $child ]] || kill "$child" 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 143' INT TERM
 # In the background, so that this script ends, and the child with it, when it is told to.
 finish() {
