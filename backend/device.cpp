@@ -65,7 +65,7 @@ Backoff::Clock::duration Device::look() {
   waits_for_host_ &= has_rings();  // an offer that waited is made again where it is still wanted
   const bool waited = waits_for_host_;
   act(handshake_.see(*seen));
-  if (waited && waits_for_host_ && has_rings()) act(try_to_connect());
+  if (waited && waits_for_host_ && has_rings()) try_to_connect();
   if (!waits_for_host_) return wait;
   return std::max<Backoff::Clock::duration>(next_attempt_ - Backoff::Clock::now(),
                                             std::chrono::milliseconds(1));
@@ -98,7 +98,7 @@ void Device::found(const Fault& fault) {
 // The guest has done nothing and notices nothing: its rings go on with another tap.
 void Device::replace_tap() {
   disconnect();
-  act(try_to_connect());
+  try_to_connect();
 }
 
 Result<BackendView> Device::view() const {
@@ -151,8 +151,8 @@ void Device::act(std::vector<BackendAction> actions) {
           more = std::move(*instead);
         }
         break;
-      case BackendAction::connect:
-        more = try_to_connect();
+      case BackendAction::connect:  // the last one
+        try_to_connect();
         break;
       case BackendAction::announce:
         announce();
@@ -234,8 +234,8 @@ bool Device::has_rings() const {
   return handshake_.state() == State::attached || handshake_.state() == State::connected;
 }
 
-std::vector<BackendAction> Device::try_to_connect() {
-  if (is_too_early()) return {};
+void Device::try_to_connect() {
+  if (is_too_early()) return;
   const auto prepared = prepare(true);  // a daemon before this one may have made the offer
   const auto frontend = prepared.and_then([this](bool) { return frontend_keys(); });
   // A daemon before this one has said so: to these rings.
@@ -244,12 +244,12 @@ std::vector<BackendAction> Device::try_to_connect() {
       [&](const auto& keys) { return vif_->connect(keys, shared_.kept, resumes); });
   if (!prepared || (!connected && is_lack(connected.error()))) {
     wait_for_host(connected.error().what);
-    return {};
+    return;
   }
   lacked_.clear();
   if (!connected) {
     refuse(connected.error().what);
-    return handshake_.condemn();
+    return act(handshake_.condemn());
   }
   spdlog::info("{}: connected", name_);
   connected_since_ = Backoff::Clock::now();
@@ -260,7 +260,6 @@ std::vector<BackendAction> Device::try_to_connect() {
     report(
         "its tap was deleted; there is a new one, down and in no bridge: bring it up and put it "
         "into its bridge, or detach the vif and attach it again");
-  return {};
 }
 
 Result<xenstore::FrontendKeys> Device::frontend_keys() const {

@@ -55,7 +55,7 @@ class Device {
   bool has_rings() const;
   bool is_too_early();
   void wait_for_host(const std::string& what);
-  std::vector<xenstore::BackendAction> try_to_connect();
+  void try_to_connect();
   Result<xenstore::FrontendKeys> frontend_keys() const;
   void announce();
   void disconnect();

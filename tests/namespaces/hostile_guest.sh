@@ -51,33 +51,31 @@ lies_found() { grep -c 'vif3.0: .*broke the protocol' "$lab/ringbackd.log"; }
 
 # It is looked at ever less often: after 3 lies it waits for 0.1 s, 0.2 s, and so on.
 lies_for_ever() {
-  local end=$((SECONDS + 8)) found
+  local end=$((SECONDS + 8))
   attach
   while ((SECONDS < end)); do lab_as 3 "$hostile_guest" lie tx; done
-  found=$(lies_found)
-  echo "$found lies in 8 s and a bit"
-  ((found > 3 && found <= 12)) || fail "$found lies were looked at"
+  is_limited 'vif3.0: .*broke the protocol'
+}
+is_limited() { # PATTERN: what the log has of it after 8 s and a bit
+  local count
+  count=$(grep -c "$1" "$lab/ringbackd.log")
+  echo "'$1' $count times in 8 s and a bit"
+  ((count > 3 && count <= 12)) || fail "it was looked at $count times"
 }
 
 # Nor does it help to say that it starts over, and over, without waiting for an answer. Whatever it was refused for: its
 # keys may have changed while they were read.
 flaps_for_ever() {
-  local refused
   attach
   lab_as 3 "$hostile_guest" flap 8
-  refused=$(grep -c 'error: vif3.0: ' "$lab/ringbackd.log")
-  echo "$refused refusals in 8 s"
-  ((refused > 3 && refused <= 12)) || fail "it was looked at $refused times"
+  is_limited 'error: vif3.0: '
 }
 
 # Nor to do all as it should, and close each time at once.
 reconnects_for_ever() {
-  local connected
   attach
   lab_as 3 "$hostile_guest" reconnect 8
-  connected=$(grep -c 'vif3.0: connected' "$lab/ringbackd.log")
-  echo "connected $connected times in 8 s and a bit"
-  ((connected > 3 && connected <= 12)) || fail "it was connected $connected times"
+  is_limited 'vif3.0: connected'
 }
 
 # Nor is it lost for good if it comes back while it has to wait, and does not wait for the offer (MiniOS).
