@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # For suites, and dom0's init: guests, their commands, claims.
 #
-#   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=256 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
+#   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=160 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
 #                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE. A PVH one has processor 1; what is there then, 0
 #   ramdisk_with PROGRAM       prints an initramfs with that program of the project in /payload/bin
 #   says NAME WORDS SECONDS    until its console has said so, since it was last started
@@ -42,7 +42,7 @@ guest() {
   {
     echo "name='$name'"
     echo "type='${kind:-pv}'"
-    echo "memory=${memory:-256}"
+    echo "memory=${memory:-160}"
     echo "vcpus=${vcpus:-1}"
     echo "kernel='/guest/vmlinux'"
     echo "ramdisk='${ramdisk:-/guest/guest.cpio}'"
