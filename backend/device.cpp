@@ -30,6 +30,9 @@ bool is_lack(const Error& error) {
 }
 constexpr auto between_attempts = std::chrono::seconds(1);
 
+// The toolstack removed the vif's directory between two looks at it: nobody's fault.
+constexpr int directory_gone = ENODATA;
+
 // Of a tap (hypervisor/tap.hpp). Another backend may have offered more before.
 constexpr std::uint32_t most_queues = 256;
 
@@ -205,7 +208,7 @@ std::optional<std::vector<BackendAction>> Device::offer() {
     return std::nullopt;
   }
   if (done.error().code != EINVAL) {
-    wait_for_host(done.error().what);
+    wait_for_host(done.error());
     handshake_.postpone_offer();
     return std::vector<BackendAction>();
   }
@@ -219,12 +222,13 @@ bool Device::is_too_early() {
   return waits_for_host_ = Backoff::Clock::now() < next_attempt_;
 }
 
-void Device::wait_for_host(const std::string& what) {
+void Device::wait_for_host(const Error& lack) {
   waits_for_host_ = true;
   next_attempt_ = Backoff::Clock::now() + between_attempts;
-  const std::string all = what + " (tried again every second)";
-  if (what != lacked_) spdlog::error("{}: {}", name_, all);
-  lacked_ = what;
+  if (lack.code == directory_gone) return;  // which is seen in a moment
+  const std::string all = lack.what + " (tried again every second)";
+  if (lack.what != lacked_) spdlog::error("{}: {}", name_, all);
+  lacked_ = lack.what;
   log_failure(write_if_there({{"error", all}}));
 }
 
@@ -243,7 +247,7 @@ void Device::try_to_connect() {
   const auto connected = frontend.and_then(
       [&](const auto& keys) { return vif_->connect(keys, shared_.kept, resumes); });
   if (!prepared || (!connected && is_lack(connected.error()))) {
-    wait_for_host(connected.error().what);
+    wait_for_host(connected.error());
     return;
   }
   lacked_.clear();
@@ -314,6 +318,7 @@ void Device::give_up_tap() {
 Result<bool> Device::prepare(bool offered) {
   auto keys = xenstore::read_directory(shared_.store, backend_);
   if (!keys) return tl::unexpected(keys.error());
+  if (!keys->contains("state")) return failure(directory_gone, backend_ + " has gone");
   auto config = xenstore::parse_vif_config(id_, *keys);
   if (!config) return tl::unexpected(config.error());
   config->hotplug_status.clear();  // no part of what the vif is

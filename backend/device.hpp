@@ -54,7 +54,7 @@ class Device {
   std::optional<std::vector<xenstore::BackendAction>> offer();
   bool has_rings() const;
   bool is_too_early();
-  void wait_for_host(const std::string& what);
+  void wait_for_host(const Error& lack);
   void try_to_connect();
   Result<xenstore::FrontendKeys> frontend_keys() const;
   void announce();

@@ -2,7 +2,8 @@
 # For suites, and dom0's init: guests, their commands, claims.
 #
 #   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=160 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
-#                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE. A PVH one has processor 1; what is there then, 0
+#                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE. Half of its memory is for files.
+#                              A PVH one has processor 1; what is there then, 0
 #   ramdisk_with PROGRAM       prints an initramfs with that program of the project in /payload/bin
 #   says NAME WORDS SECONDS    until its console has said so, since it was last started
 #   in_guest ADDRESS COMMAND   over TCP; variable: patience=300 seconds without a line
@@ -16,6 +17,8 @@
 #   received                   passes iperf3's sum on; true if there were bytes
 #   start_stream FROM TO       a TCP connection that carries bytes until `stream_arrives FROM TO`; addresses
 #   stream_goes_on FROM TO     until another 64 KiB have come; false after a minute
+#   no_checksum_errors ADDRESS...
+#                              at these places
 #   pids_of PROGRAM            prints them
 #   daemon [options]           starts ringbackd; its log is appended to /out/ringbackd.log, its pid is in daemon_pid
 #   end_daemon [SIGNAL]
@@ -46,7 +49,7 @@ guest() {
     echo "vcpus=${vcpus:-1}"
     echo "kernel='/guest/vmlinux'"
     echo "ramdisk='${ramdisk:-/guest/guest.cpio}'"
-    echo "extra='console=hvc0 quiet loglevel=5 mitigations=off init_on_alloc=0 tsc=reliable cryptomgr.notests ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
+    echo "extra='console=hvc0 quiet loglevel=5 mitigations=off init_on_alloc=0 tsc=reliable cryptomgr.notests initcall_blacklist=crypto_kdf108_init ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
     [[ ${kind-} != pvh ]] || echo "cpus='1'"
     [[ -z ${vif-} ]] || echo "vif=['${vif//;/\',\'}']"
     # Or Xen emulates rdtsc, as it distrusts the emulated clock, and Linux has one in each system call (of its stack's random offset).
@@ -141,10 +144,26 @@ tcpdump_sees() {
   cat /tmp/dump
   grep 'ICMP echo request' /tmp/dump && grep 'ICMP echo reply' /tmp/dump
 }
+# To be run in a guest: until 5 MB have come to it, which is more than what acknowledges.
+# shellcheck disable=SC2016,SC2034 # the guest's own; for suites
+receives='bytes=/sys/class/net/eth0/statistics/rx_bytes
+  read -r before <$bytes
+  for ((i = 0, now = before; now < before + 5000000 && i < 300; ++i)); do sleep 0.1; read -r now <$bytes; done
+  echo "$((now - before)) bytes"; ((now >= before + 5000000))'
 # iperf3 prints its sum also when it was cut short.
 received() { awk '/receiver/ { print; for (i = 2; i <= NF; ++i) some += $i ~ /Bytes$/ && $(i - 1) > 0 } END { exit !some }'; }
 
 at() { if [[ $1 == 10.0.0.1 ]]; then bash -o pipefail -c "$2"; else in_guest "$@"; fi; } # 10.0.0.1 is here
+# IPv4's counters come in pairs of lines, names and numbers; IPv6's one a line (TCP's are in the former).
+no_checksum_errors() {
+  local place
+  for place; do at "$place" 'cat /proc/net/snmp /proc/net/snmp6' || return 1; done | awk -v places=$# '
+    /^(Udp|Icmp)6InCsumErrors / { sum += $2; ++seen }
+    !/^(Tcp|Udp|Icmp):/ { next }
+    $2 ~ /^[A-Za-z]/ { for (i = 2; i <= NF; ++i) name[i] = $i; next }
+    { for (i = 2; i <= NF; ++i) if (name[i] == "InCsumErrors") { sum += $i; ++seen } }
+    END { print sum + 0, "checksum errors in", seen, "counters"; exit !(sum == 0 && seen == 5 * places) }'
+}
 # It rests after each 64 KiB, or nobody else would have much of dom0's one processor.
 declare -A stream_jobs=()
 start_stream() {
