@@ -6,15 +6,22 @@
 #   --words NAME=WORD.. variables for the suite
 #   --guests KIND       pv1, pv2, pvh1, ...: start with guests g1, g2, ... that are up and have no vif yet; pv2v2: two of 2 vCPUs (none)
 #   --vcpus N           of dom0 (1)
+#   --pvh               the suite has PVH guests: in QEMU 7.2, for in 10 they don't start. That takes half or a third of the time
+#                       where processes start by the hundred, as in hotplug scripts
 #   --timeout SECONDS   for all of it (300)
 #   --out FOLDER        gets what the suite leaves in /out, and the logs (CACHE/out/SUITE)
 #   --cache FOLDER      images and saved machines (RINGBACK_XEN_CACHE, or ~/.cache/ringback-xen)
 # A machine with its guests up is saved when first made, and restored from then on: that takes two seconds.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
-programs='' with='' words='' guests=none vcpus=1 timeout=300 out='' cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
+programs='' with='' words='' pvh='' guests=none vcpus=1 timeout=300 out='' cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
 while [[ ${1:-} == --* ]]; do
   case $1 in
+    --pvh)
+      pvh=-pvh
+      shift
+      continue
+      ;;
     --programs) programs=$2 ;;
     --with) with=$2 ;;
     --words) words=$2 ;;
@@ -53,9 +60,20 @@ flock -n 9 || { echo "$name: waiting for another run that makes images in $cache
 "$here/image/build.sh" "$cache" 9>&- &
 child=$!
 finish
-
-# Emulation: SMAP, rdtscp and AVX are masked, and the FPU is switched eagerly, or processes die at random.
-processor=max,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq,-erms
+# Emulation: SMAP, rdtscp and AVX are masked, and the FPU is switched eagerly, or processes die at random; and what QEMU lacks
+# and would warn of.
+if [[ -n $pvh ]]; then
+  qemu=(qemu-system-x86_64)
+  processor=max,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq,-erms
+else
+  backports=$("$here/image/backports.sh" "$cache" qemu-system-x86 qemu-system-data 9>&-)
+  qemu=("$backports/usr/bin/qemu-system-x86_64" -L "$backports/usr/share/qemu")
+  if ldd "${qemu[0]}" | grep 'not found' >&2; then
+    echo "QEMU needs these libraries, which are not installed: add their packages to packaging/packages, xen:" >&2
+    exit 1
+  fi
+  processor=EPYC,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-erms,-fxsr-opt,-misalignsse,-osvw,-topoext,-nrip-save,-xsavec
+fi
 xen_words="console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=$vcpus noreboot=0 no-real-mode cpuidle=0
  spec-ctrl=no spec-ctrl=eager-fpu=yes xpti=no loglvl=warning guest_loglvl=none"
 dom0_words="console=hvc0 quiet loglevel=4 mitigations=off init_on_alloc=0 panic=1 guests=$guests"
@@ -78,7 +96,7 @@ save() {
   local deadline=$((SECONDS + 300))
   echo "$name: making a machine with guests $guests, once"
   machine "$work"
-  qemu-system-x86_64 "${options[@]}" -serial "file:$work/console" -monitor "unix:$work/monitor,server,nowait" \
+  "${qemu[@]}" "${options[@]}" -serial "file:$work/console" -monitor "unix:$work/monitor,server,nowait" \
     </dev/null >"$work/errors" 2>&1 9>&- &
   child=$!
   until_it() { # COMMAND...: until that succeeds
@@ -106,11 +124,12 @@ xen=$image/xen.elf linux=$image/vmlinux initramfs=$image/dom0.cpio
 machine @
 key=$({
   printf '%s\n' "${options[@]}"
+  "${qemu[0]}" --version
   cat "$image/key"
 } | sha256sum | cut -c 1-12)
-saved=$cache/saved/$guests-$vcpus-$key
+saved=$cache/saved/$guests-$vcpus$pvh-$key
 if [[ ! -s $saved ]]; then
-  rm -f "$cache/saved/$guests-$vcpus-"*
+  rm -f "$cache/saved/$guests-$vcpus$pvh-"????????????
   save "$saved"
 fi
 # Open, so that whoever makes others meanwhile does not take these away.
@@ -144,7 +163,7 @@ left=$work/left
 mkdir "$left"
 exec {console}> >(sed -u 's/\r//g' | tee "$left/console.log")
 printer=$!
-timeout -k 5 "$timeout" qemu-system-x86_64 "${options[@]}" -incoming "fd:$saved_file" \
+timeout -k 5 "$timeout" "${qemu[@]}" "${options[@]}" -incoming "fd:$saved_file" \
   -chardev stdio,id=console,signal=off,mux=off -serial chardev:console -monitor none </dev/null >&$console 2>&1 {console}>&- &
 child=$!
 exec {console}>&-

@@ -33,10 +33,11 @@ trap 'exit 143' INT TERM
 
 option() { sed -n "2,4 s/.*$2=\([a-z0-9]*\).*/\1/p" "$here/suites/$1.sh" | head -n 1; }
 begin() {
-  local guests timeout
+  local guests timeout pvh=()
   guests=$(option "$1" guests) timeout=$(option "$1" timeout)
+  [[ -z $(option "$1" pvh) ]] || pvh=(--pvh)
   echo "--- $1 begins"
-  "$here/boot.sh" --programs "$programs" --guests "${guests:-none}" --timeout "${timeout:-300}" "$here/suites/$1.sh" >"$printed/$1" 2>&1 &
+  "$here/boot.sh" --programs "$programs" "${pvh[@]}" --guests "${guests:-none}" --timeout "${timeout:-300}" "$here/suites/$1.sh" >"$printed/$1" 2>&1 &
   running[$!]=$1
   begun[$!]=$SECONDS
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # ringbackd in a driver domain with xl devd, for guests with backend=driver: what drop_in shows in dom0, and some of data, restart
-# and abuse. timeout=1200
+# and abuse. pvh=yes timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 # There is no network between dom0 and the others: their consoles carry the commands.

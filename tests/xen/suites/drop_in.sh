@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # An unmodified xl with the stock scripts, with ringbackd where kernel netback would be: PV and PVH, Linux's bridge and Open
-# vSwitch. timeout=1200
+# vSwitch. pvh=yes timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Guests on ringbackd's own switch, by vif-ringback, with an uplink into a bridge of dom0. guests=pv2 timeout=900
+# Guests on ringbackd's own switch, by vif-ringback, with an uplink into a bridge of dom0. guests=pv2 pvh=yes timeout=900
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 start() { daemon --workers 2; } # who then copy to one guest at a time
