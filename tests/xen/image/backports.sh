@@ -9,7 +9,8 @@ for package; do [[ -e $folder/$package.unpacked ]] || missing+=("$package"); don
 if ((${#missing[@]})); then
   mkdir -p "$folder"/apt/{lists/partial,cache/archives/partial}
   # shellcheck disable=SC2016 # apt's own word
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+  [[ -n $mirror ]] || { echo "apt knows no mirror of Debian here: run apt-get update" >&2; exit 1; }
   cat >"$folder/apt/sources" <<END
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm-backports main
 deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror bookworm main
