@@ -1,9 +1,9 @@
 #!/bin/bash
 # run.sh PROGRAMS [SUITE...]: boots real Xen in QEMU for each suite (all of suites/ but the comparison, which measures), and
 # runs it in dom0 with the programs of that folder. Fails if a claim does not hold. A suite's first lines say which guests
-# it wants up and how long it may take. Each has two processors, dom0's and the guests', and 4 GiB of memory: as many run at
-# once as there are such pairs. (Two on two processors take longer than one after the other: Xen's locks are waited for
-# by spinning.) What a suite prints comes when it has ended.
+# it wants up, whether some are PVH, and how long it may take. Each has two processors, dom0's and the guests', and 4 GiB of
+# memory: as many run at once as there are such pairs. (Two on two processors take longer than one after the other: Xen's
+# locks are waited for by spinning.) What a suite prints comes when it has ended.
 set -uo pipefail
 here=$(realpath "$(dirname "$0")")
 programs=$1
