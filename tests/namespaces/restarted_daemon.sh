@@ -27,7 +27,7 @@ carry() {
   wait $!
 }
 ports=(6001 6002 6003 6004)
-has_read() { awk '/^rchar:/ { print $2 }' "/proc/$(<"$lab/receiver-$1")/io"; } # PORT
+has_read() { awk '/^rchar:/ { print $2 }' "/proc/$(<"$lab/receiver-$1")/io"; } 2>/dev/null # PORT
 declare -A had
 look() {
   local port
@@ -47,7 +47,7 @@ restarts() { # SIGNAL COUNT
   carry 2 1 10.0.0.1 6002 & streams+=($!)
   carry 1 0 10.2.1.1 6003 & streams+=($!)
   carry 0 1 10.2.1.2 6004 & streams+=($!)
-  lab_wait 5 look 2>/dev/null # until all receive
+  lab_wait 5 look # until all receive
   for ((i = 0; i < $2; ++i)); do
     if ((i % 4 == 0)); then
       lab_wait 20 all_taken_over

@@ -23,11 +23,9 @@ for guest in 1 2 3; do lab_wait 10 reaches 0 10.0.0.$guest; done
 
 # send COUNT ADDRESS [DOMID]: so many UDP frames, from guest 1 unless another is named
 send() { lab_in "${3:-1}" bash -c 'for ((i = 0; i < $1; ++i)); do echo >"/dev/udp/$2/9999"; done' send "$1" "$2"; }
-# seen DOMID COMMAND...: how many such frames came to that domain meanwhile, whoever they were for
+# seen DOMID COMMAND...: how many such frames came to that guest meanwhile, whoever they were for
 seen() {
-  local device=eth0
-  [[ $1 != 0 ]] || device=up-lab
-  lab_spawn watch "$1" tcpdump -Z root --immediate-mode -B 4096 -w /dev/null -i "$device" -Q in udp port 9999
+  lab_spawn watch "$1" tcpdump -Z root --immediate-mode -B 4096 -w /dev/null -i eth0 -Q in udp port 9999
   lab_wait 10 grep -qs 'listening on' "$lab/watch.log"
   "${@:2}"
   sleep 0.3
@@ -70,4 +68,6 @@ put "$(vif 1)/ringback/storm" many
 put $switch/ageing soon
 lab_wait 5 grep -q 'vif1.0: ringback/storm = "many"' "$lab/ringbackd.log"
 lab_wait 5 grep -q 'ageing = "soon"' "$lab/ringbackd.log"
+lab_wait 30 at_least 200 2 send 200 239.1.1.1
+at_most 0 3 send 50 10.0.0.2 || fail "guest 2 was forgotten"
 lab_stop
