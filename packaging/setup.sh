@@ -54,7 +54,8 @@ build() (
   local preset=$1
   shift
   echo "Building with the preset $preset, in build/$preset"
-  as_owner cmake --preset "$preset" -D CMAKE_CXX_COMPILER_LAUNCHER=ccache -D CMAKE_C_COMPILER_LAUNCHER=ccache \
+  # With the tests, also where somebody has built it without (docs/xen.md).
+  as_owner cmake --preset "$preset" -D BUILD_TESTING=ON -D CMAKE_CXX_COMPILER_LAUNCHER=ccache -D CMAKE_C_COMPILER_LAUNCHER=ccache \
     --log-level=WARNING >/dev/null
   # What another checkout has compiled is not compiled again.
   as_owner env CCACHE_BASEDIR="$ringback" CCACHE_NOHASHDIR=true \
