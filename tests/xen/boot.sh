@@ -60,14 +60,17 @@ flock -n 9 || { echo "$name: waiting for another run that makes images in $cache
 "$here/image/build.sh" "$cache" 9>&- &
 child=$!
 finish
+
 # Emulation: SMAP, rdtscp and AVX are masked, and the FPU is switched eagerly, or processes die at random; and what QEMU lacks
 # and would warn of.
 if [[ -n $pvh ]]; then
   qemu=(qemu-system-x86_64)
   processor=max,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq,-erms
 else
-  backports=$("$here/image/backports.sh" "$cache" qemu-system-x86 qemu-system-data 9>&-)
-  qemu=("$backports/usr/bin/qemu-system-x86_64" -L "$backports/usr/share/qemu")
+  "$here/image/backports.sh" "$cache" qemu-system-x86 qemu-system-data 9>&- &
+  child=$!
+  finish
+  qemu=("$cache/backports/usr/bin/qemu-system-x86_64" -L "$cache/backports/usr/share/qemu")
   if ldd "${qemu[0]}" | grep 'not found' >&2; then
     echo "QEMU needs these libraries, which are not installed: add their packages to packaging/packages, xen:" >&2
     exit 1

@@ -16,8 +16,10 @@ trap 'rm -rf "$out"' EXIT
 cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
 domain=${BACKEND_DOMAIN:-dom0} qemu='' mark=table
 case $domain in
-  # The first QEMU whose xen_nic connects to Linux's netfront.
-  dom0) qemu=$("$here/image/backports.sh" "$cache" qemu-system-xen)/usr/libexec/xen-qemu-system-i386 || exit ;;
+  dom0) # the first QEMU whose xen_nic connects to Linux's netfront
+    "$here/image/backports.sh" "$cache" qemu-system-xen || exit
+    qemu=$cache/backports/usr/libexec/xen-qemu-system-i386
+    ;;
   driver) mark='driver domain' ;;
   *)
     echo "$0: BACKEND_DOMAIN is dom0 or driver" >&2

@@ -1,6 +1,6 @@
 #!/bin/bash
 # backports.sh CACHE PACKAGE...: packages of Debian's backports, downloaded and unpacked in CACHE/backports, never installed; this
-# machine's apt sources are not touched. Prints that folder.
+# machine's apt sources are not touched.
 set -euo pipefail
 folder=$1/backports
 shift
@@ -26,6 +26,7 @@ END
   export APT_CONFIG=$folder/apt/configuration
   apt-get update -q >&2
   for package in "${missing[@]}"; do
+    rm -f "$folder/${package}"_*.deb # of a run that was interrupted
     (cd "$folder" && apt-get download -q "$package/bookworm-backports" >&2) || {
       echo "cannot download the package $package of bookworm-backports (does apt reach its mirror?)" >&2
       exit 1
@@ -34,4 +35,3 @@ END
     touch "$folder/$package.unpacked"
   done
 fi
-echo "$folder"

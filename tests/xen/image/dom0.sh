@@ -36,7 +36,7 @@ set -uo pipefail
 
 note() { echo "[$(cut -d' ' -f1 /proc/uptime)] $*"; }
 
-# Pinned, for QEMU 7.2 crashes PVH domains that share a processor with PV ones.
+# Pinned, for QEMU 7.2 crashes PVH domains that share a processor with PV ones. The initcall left out only tests itself.
 guest() {
   local name=$1 address=$2 each
   if [[ ${kind-} == pvh ]]; then

@@ -150,7 +150,7 @@ for kind in pv pvh; do
       claim "$on: UDP of every length to 200 and every 150th to 65,507 arrives, there and back; one in a hundred may be sent again" sweep
       for size in 9000 1500; do claim "$on: MTU $size in the guest, and bytes come back" mtu $size; done
     fi
-    if [[ $kind == pv ]]; then # nothing of this differs for the other
+    if [[ $kind == pv ]]; then # drop_in has this with PVH guests
       claim "$on: xl pause and unpause" paused
       claim "$on: xl network-detach" xl_clean xl network-detach g1 0
       leaves_nothing "xl network-detach"
