@@ -3,7 +3,7 @@
 #   dev (the default) has AddressSanitizer and UndefinedBehaviorSanitizer, tsan ThreadSanitizer, release nothing.
 #   tests/run.sh -R xenstore          those whose name has it in it (-N only lists them)
 #   tests/run.sh --build-config tidy  and clang-tidy, which takes minutes
-#   tests/run.sh xen [SUITE...]       the suites of tests/xen, on real Xen with real guests in QEMU
+#   tests/run.sh xen [SUITE...]       the suites of tests/xen, on real Xen with real guests in QEMU (drop_in, or drop_in-pvh alone)
 set -euo pipefail
 # shellcheck source=packaging/setup.sh
 . "$(dirname "$0")/../packaging/setup.sh"

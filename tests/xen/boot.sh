@@ -3,27 +3,23 @@
 # its status; 124 if it took too long, 125 if nothing came back.
 #   --programs FOLDER   the project's programs (build/release/bin), which dom0 then has in its PATH
 #   --with PROGRAM      another one, with its libraries
-#   --words NAME=WORD.. variables for the suite
+#   --kind KIND         pv or pvh: the suite's variable `kind` (pv). For pvh it runs in QEMU 7.2, for in 10 such guests don't start;
+#                       10 starts processes three times as fast, of which xl and its hotplug scripts have hundreds
+#   --words NAME=WORD.. other variables
 #   --guests KIND       pv1, pv2, pvh1, ...: start with guests g1, g2, ... that are up and have no vif yet; pv2v2: two of 2 vCPUs (none)
 #   --vcpus N           of dom0 (1)
-#   --pvh               the suite has PVH guests: in QEMU 7.2, for in 10 they don't start. That takes half or a third of the time
-#                       where processes start by the hundred, as in hotplug scripts
 #   --timeout SECONDS   for all of it (300)
-#   --out FOLDER        gets what the suite leaves in /out, and the logs (CACHE/out/SUITE)
+#   --out FOLDER        gets what the suite leaves in /out, and the logs (CACHE/out/SUITE-KIND)
 #   --cache FOLDER      images and saved machines (RINGBACK_XEN_CACHE, or ~/.cache/ringback-xen)
 # A machine with its guests up is saved when first made, and restored from then on: that takes two seconds.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
-programs='' with='' words='' pvh='' guests=none vcpus=1 timeout=300 out='' cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
+programs='' with='' words='' kind=pv guests=none vcpus=1 timeout=300 out='' cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
 while [[ ${1:-} == --* ]]; do
   case $1 in
-    --pvh)
-      pvh=-pvh
-      shift
-      continue
-      ;;
     --programs) programs=$2 ;;
     --with) with=$2 ;;
+    --kind) kind=$2 ;;
     --words) words=$2 ;;
     --guests) guests=$2 ;;
     --vcpus) vcpus=$2 ;;
@@ -37,8 +33,12 @@ while [[ ${1:-} == --* ]]; do
   esac
   shift 2
 done
+[[ $kind == @(pv|pvh) ]] || {
+  echo "$0: --kind pv or pvh, not '$kind'" >&2
+  exit 2
+}
 suite=$1
-name=$(basename "$suite" .sh)
+name=$(basename "$suite" .sh)-$kind
 out=${out:-$cache/out/$name}
 image=$cache/image
 mkdir -p "$cache/saved"
@@ -63,7 +63,7 @@ finish
 
 # Emulation: SMAP, rdtscp and AVX are masked, and the FPU is switched eagerly, or processes die at random; and what QEMU lacks
 # and would warn of.
-if [[ -n $pvh ]]; then
+if [[ $kind == pvh ]]; then
   qemu=(qemu-system-x86_64)
   processor=max,-smap,-smep,-rdtscp,-avx,-avx2,-f16c,-fma,-vaes,-vpclmulqdq,-erms
 else
@@ -130,9 +130,10 @@ key=$({
   "${qemu[0]}" --version
   cat "$image/key"
 } | sha256sum | cut -c 1-12)
-saved=$cache/saved/$guests-$vcpus$pvh-$key
+[[ $kind == pv ]] || guests+=-$kind
+saved=$cache/saved/$guests-$vcpus-$key
 if [[ ! -s $saved ]]; then
-  rm -f "$cache/saved/$guests-$vcpus$pvh-"????????????
+  rm -f "$cache/saved/$guests-$vcpus-"????????????
   save "$saved"
 fi
 # Open, so that whoever makes others meanwhile does not take these away.
@@ -147,7 +148,7 @@ cp -r "$here/../../packaging/scripts" "$work/payload/"
 mkdir "$work/payload/tests"
 cp "$here/../conformance/run.sh" "$here/../store/debian_tools.sh" "$work/payload/tests/"
 [[ ! -d $programs/../embedded ]] || install -D -t "$work/payload/embedded" "$programs"/../embedded/*.so.1
-printf 'export %s\n' "$words" >"$work/payload/words"
+printf 'export kind=%s %s\n' "$kind" "$words" >"$work/payload/words"
 for program in "$programs"/{ringbackd,ringback,ringback-netfront,ringback-hypervisor,store_server_alone,conformance,udp_sweep,copies_seen.so} "$with"; do
   [[ -f $program && -x $program ]] || continue
   cp "$program" "$work/payload/bin/"

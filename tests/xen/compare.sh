@@ -27,7 +27,7 @@ case $domain in
     ;;
 esac
 # In one QEMU, that of PVH guests, whatever the domain: figures of two can't be compared.
-"$here/boot.sh" --pvh --programs "$ringback/build/release/bin" --with "$qemu" --guests pv2 --timeout 2400 --out "$out" \
+"$here/boot.sh" --kind pvh --programs "$ringback/build/release/bin" --with "$qemu" --guests pv2 --timeout 2400 --out "$out" \
   --words "ROUNDS=${ROUNDS:-5} SECONDS_EACH=${SECONDS_EACH:-3} BACKEND_DOMAIN=$domain" "$here/suites/compare.sh" >&2
 
 # statistics: `measure backend median lowest highest ratio`, ratio to kernel netback, above 1 where better

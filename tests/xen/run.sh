@@ -1,20 +1,29 @@
 #!/bin/bash
-# run.sh PROGRAMS [SUITE...]: boots real Xen in QEMU for each suite (all of suites/ but the comparison, which measures), and
-# runs it in dom0 with the programs of that folder. Fails if a claim does not hold. A suite's first lines say which guests
-# it wants up, whether some are PVH, and how long it may take. Each has two processors, dom0's and the guests', and 4 GiB of
-# memory: as many run at once as there are such pairs. (Two on two processors take longer than one after the other: Xen's
-# locks are waited for by spinning.) What a suite prints comes when it has ended.
+# run.sh PROGRAMS [SUITE|SUITE-KIND...]: boots real Xen in QEMU for each suite (all of suites/ but the comparison, which
+# measures), and runs it in dom0 with the programs of that folder. Fails if a claim does not hold. A suite's first lines say
+# which kinds of guests it has a run for (PV alone, or kinds=pv,pvh), which of them it wants up, and how long a run may take.
+# Each has two processors, dom0's and the guests', and 4 GiB of memory: as many run at once as there are such pairs. (Two on
+# two processors take longer than one after the other: Xen's locks are waited for by spinning.) What a suite prints comes
+# when it has ended.
 set -uo pipefail
 here=$(realpath "$(dirname "$0")")
 programs=$1
 shift
-suites=("$@")
-((${#suites[@]})) || suites=(driver_domain abuse restart data drop_in switch netfront conformance) # the longest first
-for suite in "${suites[@]}"; do
-  [[ -e $here/suites/$suite.sh ]] || {
-    echo "$0: there is no suite '$suite'; there are: $(cd "$here/suites" && echo *.sh | sed 's/\.sh//g')" >&2
+# option SUITE WORD: what its first lines say
+option() { sed -n "2,4 s/.*$2=\([a-z0-9,]*\).*/\1/p" "$here/suites/$1.sh" | head -n 1; }
+kinds_of() { option "$1" kinds | grep . || echo pv; }
+names=("$@")
+((${#names[@]})) || names=(driver_domain abuse drop_in restart data switch netfront conformance) # those that find most first
+runs=() # a suite and a kind each
+for name in "${names[@]}"; do
+  if [[ -e $here/suites/$name.sh ]]; then
+    for kind in $(kinds_of "$name" | tr , ' '); do runs+=("$name-$kind"); done
+  elif [[ -e $here/suites/${name%-*}.sh && ,$(kinds_of "${name%-*}"), == *,"${name##*-}",* ]]; then
+    runs+=("$name")
+  else
+    echo "$0: there is no suite '$name'; there are: $(cd "$here/suites" && echo *.sh | sed 's/\.sh//g'); some have runs of two kinds, as drop_in-pv and drop_in-pvh" >&2
     exit 2
-  }
+  fi
 done
 most=$(awk '/^MemAvailable/ { print int($2 / 4194304) }' /proc/meminfo)
 ((most <= $(nproc) / 2)) || most=$(($(nproc) / 2))
@@ -31,13 +40,12 @@ end() {
 trap end EXIT
 trap 'exit 143' INT TERM
 
-option() { sed -n "2,4 s/.*$2=\([a-z0-9]*\).*/\1/p" "$here/suites/$1.sh" | head -n 1; }
 begin() {
-  local guests timeout pvh=()
-  guests=$(option "$1" guests) timeout=$(option "$1" timeout)
-  [[ -z $(option "$1" pvh) ]] || pvh=(--pvh)
+  local suite=${1%-*} kind=${1##*-} guests timeout
+  guests=$(option "$suite" guests) timeout=$(option "$suite" timeout)
+  [[ $guests == "$kind"[0-9]* ]] || guests=none
   echo "--- $1 begins"
-  "$here/boot.sh" --programs "$programs" "${pvh[@]}" --guests "${guests:-none}" --timeout "${timeout:-300}" "$here/suites/$1.sh" >"$printed/$1" 2>&1 &
+  "$here/boot.sh" --programs "$programs" --kind "$kind" --guests "$guests" --timeout "${timeout:-300}" "$here/suites/$suite.sh" >"$printed/$1" 2>&1 &
   running[$!]=$1
   begun[$!]=$SECONDS
 }
@@ -56,10 +64,10 @@ finish_one() {
 
 failed=()
 begun=() # by process
-for suite in "${suites[@]}"; do
+for suite in "${runs[@]}"; do
   ((${#running[@]} < most)) || finish_one
   begin "$suite"
 done
 while ((${#running[@]})); do finish_one; done
-echo "${#suites[@]} suites on real Xen in $SECONDS s; failed: ${failed[*]:-none}"
+echo "${#runs[@]} runs of suites on real Xen in $SECONDS s; failed: ${failed[*]:-none}"
 ((${#failed[@]} == 0))

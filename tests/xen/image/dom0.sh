@@ -15,6 +15,7 @@
 #                              likewise
 #   tcpdump_sees DEVICE        a ping to 10.0.0.2 on it, both ways
 #   received                   passes iperf3's sum on; true if there were bytes
+#   flows_both_ways DEVICE     until there have been 1 MB more each way
 #   start_stream FROM TO       a TCP connection that carries bytes until `stream_arrives FROM TO`; addresses
 #   stream_goes_on FROM TO     until another 64 KiB have come; false after a minute
 #   no_checksum_errors ADDRESS...
@@ -153,6 +154,14 @@ receives='bytes=/sys/class/net/eth0/statistics/rx_bytes
 # iperf3 prints its sum also when it was cut short.
 received() { awk '/receiver/ { print; for (i = 2; i <= NF; ++i) some += $i ~ /Bytes$/ && $(i - 1) > 0 } END { exit !some }'; }
 
+flows_both_ways() {
+  local counters=/sys/class/net/$1/statistics from to come gone
+  read -r from <"$counters/rx_bytes" && read -r to <"$counters/tx_bytes" || return
+  a_megabyte_more() {
+    read -r come <"$counters/rx_bytes" && read -r gone <"$counters/tx_bytes" && ((come > from + 1000000 && gone > to + 1000000))
+  }
+  until_true 20 a_megabyte_more && echo "$((come - from)) bytes have come from there, $((gone - to)) have gone there"
+}
 at() { if [[ $1 == 10.0.0.1 ]]; then bash -o pipefail -c "$2"; else in_guest "$@"; fi; } # 10.0.0.1 is here
 # IPv4's counters come in pairs of lines, names and numbers; IPv6's one a line (TCP's are in the former).
 no_checksum_errors() {
@@ -236,7 +245,7 @@ held() {
     "nodes $nodes $(held_here)"
 }
 # holds BEFORE [COMMAND]: this command, or `held`, prints what is held now. Of memory a daemon that has served vifs keeps some
-# 3 MiB: code that it has run, heap that is free again. The buffers of a busy vif are 1 MiB: two that are lost show.
+# 3 MiB: code that it has run, heap that is free again. The buffers of a busy vif are 1 MiB: those of several show.
 holds() {
   local now
   now=$("${2:-held}") || return
@@ -363,7 +372,7 @@ no_zombies() { xl list | awk 'NR > 1 && $(NF - 1) ~ /d/ { print; ++dying } END {
 # libxl keeps ten of a guest's logs, and loses what was before.
 keep_logs() {
   local log
-  for log in /var/log/xen/xl-g[0-9].log*; do mv "$log" "/var/log/xen/xl-${1//[, ]/-}-${log##*/xl-}"; done
+  for log in /var/log/xen/xl-g[0-9].log*; do [[ ! -e $log ]] || mv "$log" "/var/log/xen/xl-${1//[, ]/-}-${log##*/xl-}"; done
 }
 xl_is_content() { echo "${#xl_logs[@]} logs" && clean_background "${xl_logs[@]}"; }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What operators, accidents and crashes do to the toolstack's work: no hang, no leak, the next create works. guests=none pvh=yes timeout=1200
+# What operators, accidents and crashes do to the toolstack's work: no hang, no leak, the next create works. kinds=pv,pvh timeout=900
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 # No command of xl may hang: the longest of libxl's own timeouts is 10 s, and a guest's memory is saved in 5.
@@ -7,12 +7,14 @@ xl() { timeout 40 xl ${verbose:+-vvv} "$@"; }
 claim "the daemon starts" daemon
 before=$(held)
 bridge_up xenbr0 10.0.0.1/24
-script="vif-bridge" kind=pv
-up() { vif="mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2 && reaches 10.0.0.2 60; }
+script="vif-bridge" looked=0
+up() { vif="mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" xl_clean guest g1 10.0.0.2 && reaches 10.0.0.2 60; }
+asked() { xenstore-ls -f /local/domain/0/backend/vif 2>/dev/null | grep -q "/state = \"$1\""; } # of the vifs there some one has this state
 # Ends what guests there are, in whatever state and with a name or without, and looks that nothing of them is left.
 nothing_left() {
   local domid
   for domid in $(xl list | awk 'NR > 2 { print $(NF - 4) }'); do xl destroy "$domid" || return 1; done
+  keep_logs $((++looked))
   until_true 10 holds "$before" || { xenstore-ls -f /local/domain/0/backend/vif; return 1; }
   [[ $script != vif-openvswitch ]] || no_ports
 }
@@ -32,19 +34,23 @@ reboot() { # to its end, the new guest's vif
 }
 shutdown() { xl shutdown -w g1 && until_true 40 no_domain g1; }
 
-# moment WHEN: after so many seconds; `asked`: when the guest has been asked to shut down or to reboot; or when the daemon has said that
-# a vif is offered or disconnected, since `from`
+# moment WHEN: `told`: when the guest has been told to shut down or to reboot; `saving`: when there are bytes of it in its file; `new`, `closing`: when xl has made a vif, or asks for
+# one to be closed; or when the daemon has said that one is offered or disconnected, since `from`
 moment() {
   case $1 in
-    asked) wait $asked ;;
-    [a-z]*) until_true 20 said_since /out/ringbackd.log "$from" ": $1" ;;
-    *) sleep "$1" ;;
+    told) wait $told ;;
+    saving) until_true 20 test -s /save/g1 ;;
+    new) until_true 20 asked 1 ;;
+    closing) until_true 20 asked 5 ;;
+    *) until_true 20 said_since /out/ringbackd.log "$from" ": $1" ;;
   esac
 }
-# The daemon is killed then, and the command must not have ended; a new daemon starts at once.
+# The daemon is killed then, and the command must not have ended; a new daemon starts at once. What is new or closing the
+# killed one has not seen.
 killed_in() { # COMMAND WHEN
   local command from status=0
   length /out/ringbackd.log
+  [[ $2 != @(new|closing) ]] || kill -STOP "$daemon_pid"
   xl_clean "$1" >/tmp/command 2>&1 &
   command=$!
   moment "$2" || { echo "no vif was $2"; status=1; }
@@ -76,9 +82,72 @@ killed_while_paused() {
   daemon && until_true 10 said_since /out/ringbackd.log "$from" ': connected' && xl_clean xl unpause g1 && reaches 10.0.0.2
 }
 while_paused() { claim "$script, $kind: the daemon killed while the guest is paused, which goes on afterwards" killed_while_paused; }
+
+destroyed_in_transfer() {
+  local stream status=0
+  iperf3 -c 10.0.0.2 --bidir -t 60 >/dev/null 2>&1 &
+  stream=$!
+  flows_both_ways "$1" && kill -0 $stream && xl_clean xl destroy g1 || status=1
+  kill $stream
+  wait $stream
+  return $status
+}
+
+# By hand, under a running vif: the daemon lets go before the guest does.
+removed=''
+backend_directory_removed() {
+  local directory
+  directory=/local/domain/0/backend/vif/$(xl domid g1)$removed
+  xenstore-rm "$directory" && until_true 10 lets_go && ! xenstore-exists "$directory"
+}
+# The frontend's nodes stay with the guest.
+lets_go() { holds "${before/nodes 0 /}" held_but_nodes; }
+held_but_nodes() { held | sed -E 's/nodes [0-9]+ //'; }
+
+# The guest has to keep its network, also when there is another store that knows nothing of it.
+store_dies() {
+  kill -KILL "$(pids_of xenstored)"
+  until_true 10 said_since /out/ringbackd.log 0 ': the vifs that are connected go on' && sleep 3 && loses_nothing 10.0.0.2
+}
+another_store() { rm -f /run/xenstored.pid && xenstored --pid-file /run/xenstored.pid && until_true 10 xenstore-write /there 1; }
+knows_it_again() {
+  local status=0
+  xenstore-write "$vif/frontend" "$frontend" && until_true 10 ended "$daemon_pid" || return 2
+  wait "$daemon_pid" || status=$?
+  echo "it ended with $status"
+  ((status == 1))
+}
+store_dies_and_comes_back() {
+  vif=/local/domain/0/backend/vif/$(xl domid g1)/0
+  frontend=$(xenstore-read "$vif/frontend")
+  claim "xenstored dies: the guest goes on" store_dies
+  claim "there is another store, which is empty" another_store
+  claim "the guest goes on" loses_nothing 10.0.0.2 30
+  claim "when that store knows the vif again the daemon ends, and says that it failed" knows_it_again
+  may_log+="${may_log:+|}the connection to the store has broken"
+}
+ended() { ! kill -0 "$1" 2>/dev/null; }
+
+if [[ $kind == pvh ]]; then
+  script="vif-ringback"
+  on_switch() { grep "vif$(xl domid g1).0: offered to domain $(xl domid g1), on switch xenbr0" /out/ringbackd.log; }
+  claim "a guest starts, and is reached" up
+  claim "the daemon says so" on_switch
+  while_paused
+  killed_in_each "save disconnected" "restore offered" "attach new" "destroy closing" "create new"
+  claim "on the switch: a guest destroyed in the middle of a transfer both ways" destroyed_in_transfer up-xenbr0
+  claim "nothing is left" nothing_left
+  claim "the next create works" up
+  claim "on the switch: a backend directory removed by hand: the daemon lets go of the vif" backend_directory_removed
+  claim "nothing is left" nothing_left
+  claim "the next create works" up
+  store_dies_and_comes_back
+  verdicts
+fi
+
 claim "a guest starts, and is reached" up
 while_paused
-killed_in_each "save disconnected" "restore offered" "reboot offered" "attach 0.3" "detach 0.2" "destroy 0.2" "create offered" "shutdown 1"
+killed_in_each "save disconnected" "restore offered" "reboot offered" "attach new" "detach closing" "destroy closing" "create offered" "shutdown disconnected"
 
 back_two_seconds_later() {
   local detach
@@ -86,22 +155,22 @@ back_two_seconds_later() {
   xl network-detach g1 0 &
   detach=$!
   sleep 2
-  daemon && wait $detach
+  kill -0 $detach && daemon && wait $detach
 }
 claim "the daemon dead when xl network-detach comes, and back two seconds later" back_two_seconds_later
 claim "nothing is left" nothing_left
 
-ended() { ! kill -0 "$1" 2>/dev/null; }
 no_script() { [[ -z $(pids_of vif-bridge) ]]; }
 interrupted() { # SIGNAL WHEN XL'S WORDS...
-  local xl asked from status=0
+  local xl told from status=0
   length /out/ringbackd.log
-  if [[ $2 == asked ]]; then
-    rm -f /tmp/asked # of the one before
-    timeout 20 xenstore-watch -n 2 "/local/domain/$(xl domid g1)/control/shutdown" >/tmp/asked &
-    asked=$!
-    until_true 5 test -s /tmp/asked # a watch fires once when it is set
+  if [[ $2 == told ]]; then
+    rm -f /tmp/told # of the one before
+    timeout 20 xenstore-watch -n 2 "/local/domain/$(xl domid g1)/control/shutdown" >/tmp/told &
+    told=$!
+    until_true 5 test -s /tmp/told # a watch fires once when it is set
   fi
+  [[ $2 != saving ]] || rm -f /save/g1
   # Bash has what runs in the background ignore SIGINT. Without its time limit, for the signal is for xl itself.
   (trap - INT && exec xl "${@:3}") >/tmp/command 2>&1 &
   xl=$!
@@ -117,59 +186,35 @@ interrupted() { # SIGNAL WHEN XL'S WORDS...
 reboots_all_the_same() { until_true 30 domid_is_not g1 "$domid" && reaches 10.0.0.2 60; }
 claim "xl restore ended by SIGINT (when: offered), and its script by itself" interrupted INT offered restore /save/g1
 claim "nothing is left" nothing_left
-for how in "INT 0.5" "INT offered" "KILL offered"; do
+for how in "INT offered" "KILL offered"; do
   # shellcheck disable=SC2086 # words
   claim "xl create ended by SIG${how% *} (when: ${how#* }), and its script by itself" interrupted $how create -q /tmp/g1.cfg
   claim "nothing is left" nothing_left
 done
-for words in "0.3 network-attach g1 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vif-bridge" "0.1 network-detach g1 0" "1 save g1 /save/g1"; do
+for each in "offered network-attach g1 mac=00:16:3e:00:00:02 bridge=xenbr0 script=vif-bridge" "disconnected network-detach g1 0" \
+  "saving save g1 /save/g1"; do
   # network-detach has the guest that network-attach left.
-  [[ $words == *network-detach* ]] || claim "the next create works" up
+  [[ $each == *network-detach* ]] || claim "the next create works" up
   # shellcheck disable=SC2086 # words
-  claim "xl $(cut -d ' ' -f 2 <<<"$words") ended by SIGINT, and its script by itself" interrupted INT $words
-  [[ $words == *network-attach* ]] || claim "nothing is left" nothing_left
+  claim "xl $(cut -d ' ' -f 2 <<<"$each") ended by SIGINT, and its script by itself" interrupted INT $each
+  [[ $each == *network-attach* ]] || claim "nothing is left" nothing_left
 done
 # Of the first two of these the xl that created the guest does the rest.
 claim "the next create works" up
 domid=$(xl domid g1)
-claim "xl reboot ended by SIGINT (when: asked)" interrupted INT asked reboot -w g1
+claim "xl reboot ended by SIGINT (when: told)" interrupted INT told reboot -w g1
 claim "the guest is reached, as another domain" reboots_all_the_same
-claim "xl shutdown ended by SIGINT (when: asked)" interrupted INT asked shutdown -w g1
+claim "xl shutdown ended by SIGINT (when: told)" interrupted INT told shutdown -w g1
 claim "the guest goes" until_true 30 no_domain g1
 claim "nothing is left" nothing_left
 claim "the next create works" up
-claim "xl destroy ended by SIGINT" interrupted INT 0.2 destroy g1
+claim "xl destroy ended by SIGINT" interrupted INT disconnected destroy g1
 claim "nothing is left" nothing_left
 
-counters() { read -r received <"$1/rx_bytes" && read -r sent <"$1/tx_bytes"; } # of a tap: what came from the guest, and went there
-flows_both_ways() { counters "$1" && ((received > from_received + 1000000 && sent > from_sent + 1000000)); }
-destroyed_in_transfer() {
-  local stream tap received sent from_received from_sent status=0
-  tap=/sys/class/net/$1/statistics
-  counters "$tap" || return 1
-  from_received=$received from_sent=$sent
-  iperf3 -c 10.0.0.2 --bidir -t 60 >/dev/null 2>&1 &
-  stream=$!
-  until_true 20 flows_both_ways "$tap" && kill -0 $stream && xl_clean xl destroy g1 || status=1
-  echo "$((received - from_received)) bytes had come from it, $((sent - from_sent)) had gone there"
-  kill $stream
-  wait $stream
-  return $status
-}
 claim "the next create works" up
 claim "a guest destroyed in the middle of a transfer both ways" destroyed_in_transfer "vif$(xl domid g1).0"
 claim "nothing is left" nothing_left
 
-# By hand, under a running vif: the daemon lets go before the guest does.
-removed=''
-backend_directory_removed() {
-  local directory
-  directory=/local/domain/0/backend/vif/$(xl domid g1)$removed
-  xenstore-rm "$directory" && until_true 10 lets_go && ! xenstore-exists "$directory"
-}
-# The frontend's nodes stay with the guest.
-lets_go() { holds "${before/nodes 0 /}" held_but_nodes; }
-held_but_nodes() { held | sed -E 's/nodes [0-9]+ //'; }
 claim "the next create works" up
 claim "a backend directory removed by hand: the daemon lets go of the vif" backend_directory_removed
 claim "nothing is left" nothing_left
@@ -195,40 +240,11 @@ claim "Open vSwitch takes the bridge's place" open_vswitch_up xenbr0 10.0.0.1/24
 script="vif-openvswitch"
 claim "the next create works, in Open vSwitch" up
 while_paused
-killed_in_each "save 1" "restore offered" "attach 0.3" "detach 0.2" "destroy 0.2"
+killed_in_each "save disconnected" "restore new" "attach offered" "detach disconnected" "destroy closing"
 ovs-vsctl del-br xenbr0
 bridge_up xenbr0 10.0.0.1/24
 
-script="vif-ringback" kind=pvh
-on_switch() { grep "vif$(xl domid g1).0: offered to domain $(xl domid g1), on switch xenbr0" /out/ringbackd.log; }
-claim "the next create works, on the switch" up
-claim "the daemon says so" on_switch
-while_paused
-killed_in_each "save disconnected" "restore offered" "attach 0.3" "destroy 0.2" "create offered"
-claim "on the switch: a guest destroyed in the middle of a transfer both ways" destroyed_in_transfer up-xenbr0
-claim "nothing is left" nothing_left
+script="vif-bridge"
 claim "the next create works" up
-claim "on the switch: a backend directory removed by hand: the daemon lets go of the vif" backend_directory_removed
-claim "nothing is left" nothing_left
-claim "the next create works" up
-vif=/local/domain/0/backend/vif/$(xl domid g1)/0
-frontend=$(xenstore-read "$vif/frontend")
-store_dies() {
-  kill -KILL "$(pids_of xenstored)"
-  until_true 10 said_since /out/ringbackd.log 0 ': the vifs that are connected go on' && sleep 3 && loses_nothing 10.0.0.2
-}
-claim "xenstored dies: the guest goes on" store_dies
-# It knows nothing of the guest any more, which has to keep its network all the same.
-another_store() { rm -f /run/xenstored.pid && xenstored --pid-file /run/xenstored.pid && until_true 10 xenstore-write /there 1; }
-claim "there is another store, which is empty" another_store
-claim "the guest goes on" loses_nothing 10.0.0.2 30
-knows_it_again() {
-  local status=0
-  xenstore-write "$vif/frontend" "$frontend" && until_true 10 ended "$daemon_pid" || return 2
-  wait "$daemon_pid" || status=$?
-  echo "it ended with $status"
-  ((status == 1))
-}
-claim "when that store knows the vif again the daemon ends, for the next one to take over" knows_it_again
-may_log+="|the connection to the store has broken"
+store_dies_and_comes_back
 verdicts

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # ringbackd in a driver domain with xl devd, for guests with backend=driver: what drop_in shows in dom0, and some of data, restart
-# and abuse. pvh=yes timeout=1200
+# and abuse. kinds=pv,pvh timeout=900
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 # There is no network between dom0 and the others: their consoles carry the commands.
@@ -61,7 +61,7 @@ held_in_driver() {
 # A PVH guest with two vCPUs would have them on one processor (see `guest`).
 create() {
   [[ $kind == pvh ]] || local vcpus=2 words=queues=2
-  kind=$kind vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2
+  vif="backend=driver,mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2
 }
 attach() { xl network-attach g1 backend=driver mac=00:16:3e:00:00:01 bridge=xenbr0 "script=$script"; }
 declare -A port=([vif-bridge]="by a tap" [vif-openvswitch]="by a tap" [vif-ringback]="on switch xenbr0")
@@ -98,10 +98,11 @@ killed_there() {
   return $status
 }
 two_states() { [[ $(wc -l </tmp/states) == 2 ]] || { cat /tmp/states; return 1; }; } # a watch fires once when it is set
-# shellcheck disable=SC2016 # the driver domain's own
 destroyed_in_transfer() {
-  on_console driver 'iperf3 -c 10.0.0.2 --bidir -t 100 >/dev/null 2>&1 & load=$!; sleep 2; kill -0 $load' && xl_clean xl destroy g1 &&
-    on_console driver 'kill $load'
+  local tap=up-xenbr0
+  [[ $script == vif-ringback ]] || tap=vif$(xl domid g1).0
+  on_console driver "iperf3 -c 10.0.0.2 --bidir -t 100 >/dev/null 2>&1 & load=\$!; flows_both_ways $tap && kill -0 \$load" 30 &&
+    xl_clean xl destroy g1 && on_console driver "kill \$load"
 }
 directory_removed() {
   local domid
@@ -111,30 +112,27 @@ directory_removed() {
 nothing_in_store() {
   xenstore-ls -f / >/tmp/nodes && ! grep -E '^/(local/domain|libxl)/[1-9]|^/local/domain/0/backend/[^ ]*/[1-9]' /tmp/nodes
 }
-scripts=(vif-bridge vif-ringback vif-openvswitch)
+scripts=(vif-bridge vif-ringback)
+[[ $kind == pvh ]] || scripts+=(vif-openvswitch)
 ramdisk=$(ramdisk_with udp_sweep)
-for kind in pv pvh; do
-  claim "a driver domain for $kind guests starts" xl_clean eval 'kind=pv driver_domain 400' || break
-  claim "ringbackd runs in it" on_console driver "$commands" 90 || break
-  driver=$(xl domid driver)
-  if [[ $kind == pvh ]]; then
-    # As docs/xen.md has it. The backend that it had is gone, and libxl waits for that in vain.
-    xl network-detach g1 0
-    mark_console g1
-    script="vif-bridge"
-    claim "the guest of the one before gets its vif again: detached and attached" xl_clean attach
-    claim "and has a network" has_network
-    claim "it can be destroyed" xl_clean xl destroy g1 || break
-  fi
-  before=$(held_in_driver)
-  echo "before: $before"
+start() {
+  claim "a driver domain starts" xl_clean eval 'kind=pv driver_domain 400' && claim "ringbackd runs in it" on_console driver "$commands" 90 &&
+    driver=$(xl domid driver) && before=$(held_in_driver) && echo "before: $before"
+}
+one_more() { claim "one more guest starts" create && claim "and has a network" has_network; }
+destroyed() {
+  claim "the log of its ringbackd is read" driver_log
+  claim "its xl devd has had no error, and waited for nothing in vain" devd_is_content
+  claim "the driver domain is destroyed under its guest" xl_clean xl destroy driver
+}
+# Without one of its guests the rest would say nothing.
+show() {
   for script in "${scripts[@]}"; do
     on="$script, $kind"
     if [[ $script == vif-openvswitch ]]; then
-      claim "$on: Open vSwitch takes the bridge's place there" on_console driver 'ip link delete xenbr0 && open_vswitch_up xenbr0 10.0.0.1/24' 60 || break 2
+      claim "$on: Open vSwitch takes the bridge's place there" on_console driver 'ip link delete xenbr0 && open_vswitch_up xenbr0 10.0.0.1/24' 60 || return
     fi
-    # Without its guest the rest would say nothing, here and below.
-    claim "$on: a guest with its vif there starts" xl_clean create || break 2
+    claim "$on: a guest with its vif there starts" xl_clean create || return
     claim "$on: it has a network, ${port[$script]}, and reaches the driver domain" has_network
     if [[ $on != "vif-bridge, pv" ]]; then
       claim "$on: 8 MiB go there and come back with their SHA-256" bytes_return 8
@@ -150,7 +148,7 @@ for kind in pv pvh; do
       claim "$on: UDP of every length to 200 and every 150th to 65,507 arrives, there and back; one in a hundred may be sent again" sweep
       for size in 9000 1500; do claim "$on: MTU $size in the guest, and bytes come back" mtu $size; done
     fi
-    if [[ $kind == pv ]]; then # drop_in has this with PVH guests
+    if [[ $on != "vif-ringback, pvh" ]]; then
       claim "$on: xl pause and unpause" paused
       claim "$on: xl network-detach" xl_clean xl network-detach g1 0
       leaves_nothing "xl network-detach"
@@ -161,38 +159,41 @@ for kind in pv pvh; do
     claim "$on: ringbackd killed there in a stream to the guest, and started again: that goes on, and both ends stay Connected" killed_there
     claim "$on: ping loses nothing" guest_pings
     if [[ $kind == pv ]]; then
-      claim "$on: xl save and restore" saved g1 || break 2
+      claim "$on: xl save and restore" saved g1 || return
     else
-      claim "$on: xl save and restore, and in the middle ringbackd killed there, and started again" killed_there_in saved g1 || break 2
+      claim "$on: xl save and restore, and in the middle ringbackd killed there, and started again" killed_there_in saved g1 || return
     fi
     claim "$on: it reaches the driver domain again, ${port[$script]}" served
     claim "$on: xl reboot" reboots g1
     claim "$on: it has a network again, ${port[$script]}" has_network
     case $on in
       "vif-bridge, pv" | "vif-ringback, pvh")
-        claim "$on: xl shutdown" shuts_down g1 || break 2
+        claim "$on: xl shutdown" shuts_down g1 || return
         leaves_nothing "xl shutdown"
         ;;
       *)
-        claim "$on: xl destroy in the middle of a transfer both ways" destroyed_in_transfer || break 2
+        claim "$on: xl destroy in the middle of a transfer both ways" destroyed_in_transfer || return
         leaves_nothing "xl destroy"
         ;;
     esac
   done
-  if [[ $kind == pvh ]]; then
-    claim "one more guest starts" create || break
-    claim "and has a network" has_network
-    claim "its backend directory removed by hand: ringbackd there lets go of the vif" directory_removed
-    claim "it can be destroyed" xl_clean xl destroy g1
-    leaves_nothing "that"
-  fi
-  claim "one more guest starts" create || break
+  one_more && destroyed || return
+  # As docs/xen.md has it. The backend that the guest had is gone, and libxl waits for that in vain.
+  start || return
+  xl network-detach g1 0
+  mark_console g1
+  script="vif-bridge"
+  claim "the guest of the one before gets its vif again: detached and attached" xl_clean attach
   claim "and has a network" has_network
-  claim "the log of its ringbackd is read" driver_log
-  claim "its xl devd has had no error, and waited for nothing in vain" devd_is_content
-  claim "the driver domain is destroyed under it" xl_clean xl destroy driver || break
-  scripts=(vif-bridge vif-ringback) # Open vSwitch with one kind of guest is enough
-done
+  claim "it can be destroyed" xl_clean xl destroy g1 || return
+  leaves_nothing "that"
+  one_more || return
+  claim "its backend directory removed by hand: ringbackd there lets go of the vif" directory_removed
+  claim "it can be destroyed" xl_clean xl destroy g1 || return
+  leaves_nothing "that"
+  one_more && destroyed
+}
+start && show
 claim "the guest can be destroyed after that" xl_clean xl destroy g1
-claim "the store has nothing of the two" until_true 5 nothing_in_store
+claim "the store has nothing of them" until_true 5 nothing_in_store
 verdicts
