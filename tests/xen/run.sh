@@ -1,10 +1,10 @@
 #!/bin/bash
 # run.sh PROGRAMS [SUITE|SUITE-KIND...]: boots real Xen in QEMU for each suite (all of suites/ but the comparison, which
 # measures), and runs it in dom0 with the programs of that folder. Fails if a claim does not hold. A suite's first lines say
-# which kinds of guests it has a run for (PV alone, or kinds=pv,pvh), which of them it wants up, and how long a run may take.
-# Each has two processors, dom0's and the guests', and 4 GiB of memory: as many run at once as there are such pairs. (Two on
-# two processors take longer than one after the other: Xen's locks are waited for by spinning.) What a suite prints comes
-# when it has ended.
+# which kinds of guests it has a run for (PV alone, or kinds=pv,pvh), which of them it wants up, how long a run may take, and
+# that it keeps one processor busy (busy=1): each has two, dom0's and the guests'. As many run at once as processors and memory,
+# 4 GiB for each, allow. (Where two on two processors keep both busy, they take longer than one after the other: Xen's locks
+# are waited for by spinning.) What a suite prints comes when it has ended.
 set -uo pipefail
 here=$(realpath "$(dirname "$0")")
 programs=$1
@@ -12,8 +12,9 @@ shift
 # option SUITE WORD: what its first lines say
 option() { sed -n "2,4 s/.*$2=\([a-z0-9,]*\).*/\1/p" "$here/suites/$1.sh" | head -n 1; }
 kinds_of() { option "$1" kinds | grep . || echo pv; }
+busy() { option "${1%-*}" busy | grep . || echo 2; }
 names=("$@")
-((${#names[@]})) || names=(driver_domain abuse drop_in restart data switch netfront conformance) # those that find most first
+((${#names[@]})) || names=(driver_domain restart data switch abuse drop_in netfront conformance) # the busy ones and the longest first
 runs=() # a suite and a kind each
 for name in "${names[@]}"; do
   if [[ -e $here/suites/$name.sh ]]; then
@@ -26,7 +27,6 @@ for name in "${names[@]}"; do
   fi
 done
 most=$(awk '/^MemAvailable/ { print int($2 / 4194304) }' /proc/meminfo)
-((most <= $(nproc) / 2)) || most=$(($(nproc) / 2))
 ((most >= 1)) || most=1
 
 printed=$(mktemp -d)
@@ -45,6 +45,7 @@ begin() {
   guests=$(option "$suite" guests) timeout=$(option "$suite" timeout)
   [[ $guests == "$kind"[0-9]* ]] || guests=none
   echo "--- $1 begins"
+  taken=$((taken + $(busy "$1")))
   "$here/boot.sh" --programs "$programs" --kind "$kind" --guests "$guests" --timeout "${timeout:-300}" "$here/suites/$suite.sh" >"$printed/$1" 2>&1 &
   running[$!]=$1
   begun[$!]=$SECONDS
@@ -56,6 +57,7 @@ finish_one() {
   [[ -n $process ]] || for process in "${!running[@]}"; do kill -0 "$process" 2>/dev/null || break; done
   local suite=${running[$process]}
   unset "running[$process]"
+  taken=$((taken - $(busy "$suite")))
   echo "--- $suite"
   cat "$printed/$suite"
   echo "--- $suite: exit status $status after $((SECONDS - begun[process])) s"
@@ -64,8 +66,9 @@ finish_one() {
 
 failed=()
 begun=() # by process
+taken=0  # processors
 for suite in "${runs[@]}"; do
-  ((${#running[@]} < most)) || finish_one
+  while ((${#running[@]} && (${#running[@]} >= most || taken + $(busy "$suite") > $(nproc)))); do finish_one; done
   begin "$suite"
 done
 while ((${#running[@]})); do finish_one; done

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What operators, accidents and crashes do to the toolstack's work: no hang, no leak, the next create works. kinds=pv,pvh timeout=900
+# What operators, accidents and crashes do to the toolstack's work: no hang, no leak, the next create works. kinds=pv,pvh busy=1 timeout=900
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 # No command of xl may hang: the longest of libxl's own timeouts is 10 s, and a guest's memory is saved in 5.

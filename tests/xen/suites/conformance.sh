@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The conformance suite, unchanged, on real Xen: where the embedded hypervisor differs it is wrong. A guest is its other
-# domain. And the embedded store against the real one, as the kernel's device has it. timeout=600
+# domain. And the embedded store against the real one, as the kernel's device has it. busy=1 timeout=600
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 claim "the daemon starts" daemon

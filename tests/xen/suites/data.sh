@@ -55,13 +55,20 @@ answering=$!
 sweep() { in_guest 10.0.0.2 'LD_LIBRARY_PATH=/payload/lib /payload/bin/udp_sweep sweep 10.0.0.1 7003 4500 97'; }
 claim "UDP of every length to 4,500 and every 97th to 65,507 arrives, there and back; one in a hundred may be sent again" sweep
 kill $answering
-flood() { ping -q -f -c 10000 10.0.0.2 | grep '10000 received, 0% packet loss'; }
-claim "a ping flood of 10,000 loses nothing" flood
+flood() { ping -q -f -l 8 -c 10000 10.0.0.2 | grep '10000 received, 0% packet loss'; }
+claim "a ping flood of 10,000, eight at a time, loses nothing" flood
 
 ip address add fd00::1/64 dev xenbr0 nodad
 claim "the guest has an IPv6 address too" in_guest 10.0.0.2 'ip address add fd00::2/64 dev eth0 nodad'
-both_ways() { # by IPv4 and IPv6
-  to_guest some 4 10.0.0.2 && from_guest some 4 10.0.0.1 && to_guest some 6 '[fd00::2]' && from_guest some 6 '[fd00::1]'
+both_ways() { # at once, by IPv4 and IPv6
+  at_once 4 10.0.0.2 10.0.0.1 && at_once 6 '[fd00::2]' '[fd00::1]'
+}
+at_once() {
+  local to status=0
+  to_guest some "$1" "$2" &
+  to=$!
+  from_guest some "$1" "$3" || status=1
+  wait $to && return $status
 }
 mtu() { # SIZE
   in_guest 10.0.0.2 "ip link set eth0 mtu $1" && ip link set "vif$domid.0" mtu "$1" &&

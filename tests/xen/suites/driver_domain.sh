@@ -181,6 +181,7 @@ show() {
     esac
   done
   one_more && destroyed || return
+  [[ $kind == pv ]] || return 0
   # As docs/xen.md has it. The backend that the guest had is gone, and libxl waits for that in vain.
   start || return
   xl network-detach g1 0

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # An unmodified xl with the stock scripts, with ringbackd where kernel netback would be: Linux's bridge and Open vSwitch.
-# kinds=pv,pvh timeout=900
+# kinds=pv,pvh busy=1 timeout=900
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 

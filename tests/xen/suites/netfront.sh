@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # ringback-netfront in a guest, over /dev/xen/gntalloc and /dev/xen/evtchn, against ringbackd and against kernel netback.
+# busy=1 timeout=600
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 ramdisk=$(ramdisk_with ringback-netfront)
