@@ -71,12 +71,7 @@ end_and_start() { # SIGNAL
   start
 }
 # As an installation does it: a new file takes the place of the one that runs. (Its bytes are the same.)
-upgrade() {
-  local inode
-  inode=$(stat -L -c %i "/proc/$daemon_pid/exe")
-  cp /payload/bin/ringbackd /tmp/new/.next && mv /tmp/new/.next /tmp/new/ringbackd && end_and_start 15 &&
-    [[ $(stat -L -c %i "/proc/$daemon_pid/exe") != "$inode" ]]
-}
+upgrade() { mv "/tmp/new/$((++upgrades))" /tmp/new/ringbackd && end_and_start 15 && [[ /proc/$daemon_pid/exe -ef /tmp/new/ringbackd ]]; }
 took_over() { local vif; for vif in vif1.0 vif1.1 vif2.0; do said_since /out/ringbackd.log "$from" "$vif: connected" || return; done; }
 ports_stay() { local tap; for tap in "${taps[@]}"; do [[ /sys/class/net/$tap/master -ef /sys/class/net/xenbr0 ]] || return; done; }
 each_time() { # COUNT COMMAND...: after each all vifs are taken over, and all that receive go on
@@ -97,6 +92,8 @@ hasty_kills() {
   done
   each_time 1 end_and_start 9
 }
+mkdir /tmp/new
+for i in {1..20}; do cp /payload/bin/ringbackd "/tmp/new/$i"; done
 # shellcheck disable=SC2086 # addresses
 {
   for way in "${ways[@]}"; do start_stream $way; done
@@ -105,8 +102,7 @@ hasty_kills() {
 claim "bytes flow three ways, and iperf3's by tap and switch both ways" until_true 20 all_go_on
 claim "twenty times killed: each time the next takes all vifs over, and every flow goes on" each_time 20 end_and_start 9
 claim "ten times more, at any moment: all go on afterwards" hasty_kills 10
-mkdir /tmp/new
-PATH=/tmp/new:$PATH
+PATH=/tmp/new:$PATH upgrades=0
 claim "fifteen times ended for another file: each time that takes all vifs over, and every flow goes on" each_time 15 upgrade
 switch_off_tso
 claim "and five times with a frame for each segment" each_time 5 upgrade
