@@ -180,9 +180,9 @@ start_stream() {
   at "$2" "rm -f /tmp/to-$name; { echo \$BASHPID >/tmp/pid-$name; exec socat -u -b 262144 TCP-LISTEN:$port,reuseaddr -; } |
     tee >(wc -c >/tmp/length-$name) | sha256sum >/tmp/to-$name" &
   stream_jobs[$name]=$!
-  at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; [ -e /tmp/random ] || dd if=/dev/urandom of=/tmp/random bs=64k count=1 2>/dev/null
+  at "$1" "rm -f /tmp/enough-$name /tmp/from-$name; bytes=\$(head -c 49152 /dev/urandom | base64 -w 0)
     [ -p /tmp/never ] || mkfifo /tmp/never 2>/dev/null
-    while [ ! -e /tmp/enough-$name ]; do cat /tmp/random; read -rt 0.5 <>/tmp/never || true; done | tee >(sha256sum >/tmp/from-$name) |
+    while [ ! -e /tmp/enough-$name ]; do printf %s \"\$bytes\"; read -rt 0.5 <>/tmp/never || true; done | tee >(sha256sum >/tmp/from-$name) |
       socat -u -b 262144 - TCP:$2:$port,retry=100,interval=0.1" &
   stream_jobs[$name]+=" $!"
 }
