@@ -34,8 +34,9 @@ reboot() { # to its end, the new guest's vif
 }
 shutdown() { xl shutdown -w g1 && until_true 40 no_domain g1; }
 
-# moment WHEN: `told`: when the guest has been told to shut down or to reboot; `saving`: when there are bytes of it in its file; `new`, `closing`: when xl has made a vif, or asks for
-# one to be closed; or when the daemon has said that one is offered or disconnected, since `from`
+# moment WHEN: `told`: when the guest has been told to shut down or to reboot; `saving`: when there are bytes of it in its file;
+# `new`, `closing`: when xl has made a vif, or asks for one to be closed; or when the daemon has said that one is offered or
+# disconnected, since `from`
 moment() {
   case $1 in
     told) wait $told ;;
