@@ -130,14 +130,14 @@ key=$({
   "${qemu[0]}" --version
   cat "$image/key"
 } | sha256sum | cut -c 1-12)
-[[ $kind == pv ]] || guests+=-$kind
-saved=$cache/saved/$guests-$vcpus-$key
-if [[ ! -s $saved ]]; then
-  rm -f "$cache/saved/$guests-$vcpus-"????????????
-  save "$saved"
+saved=$cache/saved/$guests-$vcpus
+[[ $kind == pv ]] || saved+=-$kind
+if [[ ! -s $saved-$key ]]; then
+  rm -f "$saved-"????????????
+  save "$saved-$key"
 fi
 # Open, so that whoever makes others meanwhile does not take these away.
-exec {xen_file}<"$xen" {linux_file}<"$linux" {initramfs_file}<"$initramfs" {saved_file}<"$saved" 9>&-
+exec {xen_file}<"$xen" {linux_file}<"$linux" {initramfs_file}<"$initramfs" {saved_file}<"$saved-$key" 9>&-
 xen=/proc/self/fd/$xen_file linux=/proc/self/fd/$linux_file initramfs=/proc/self/fd/$initramfs_file
 
 # The disk with the suite: a line, and at 1 MiB an archive.

@@ -55,21 +55,21 @@ finish_one() {
   wait -n -p process "${!running[@]}" || status=$?
   # Bash may have told of its end already, where a signal was that.
   [[ -n $process ]] || for process in "${!running[@]}"; do kill -0 "$process" 2>/dev/null || break; done
-  local suite=${running[$process]}
+  local run=${running[$process]}
   unset "running[$process]"
-  taken=$((taken - $(busy "$suite")))
-  echo "--- $suite"
-  cat "$printed/$suite"
-  echo "--- $suite: exit status $status after $((SECONDS - begun[process])) s"
-  ((status == 0)) || failed+=("$suite ($status)")
+  taken=$((taken - $(busy "$run")))
+  echo "--- $run"
+  cat "$printed/$run"
+  echo "--- $run: exit status $status after $((SECONDS - begun[process])) s"
+  ((status == 0)) || failed+=("$run ($status)")
 }
 
 failed=()
 begun=() # by process
 taken=0  # processors
-for suite in "${runs[@]}"; do
-  while ((${#running[@]} && (${#running[@]} >= most || taken + $(busy "$suite") > $(nproc)))); do finish_one; done
-  begin "$suite"
+for run in "${runs[@]}"; do
+  while ((${#running[@]} && (${#running[@]} >= most || taken + $(busy "$run") > $(nproc)))); do finish_one; done
+  begin "$run"
 done
 while ((${#running[@]})); do finish_one; done
 echo "${#runs[@]} runs of suites on real Xen in $SECONDS s; failed: ${failed[*]:-none}"

@@ -60,15 +60,15 @@ claim "a ping flood of 10,000, eight at a time, loses nothing" flood
 
 ip address add fd00::1/64 dev xenbr0 nodad
 claim "the guest has an IPv6 address too" in_guest 10.0.0.2 'ip address add fd00::2/64 dev eth0 nodad'
-both_ways() { # at once, by IPv4 and IPv6
-  at_once 4 10.0.0.2 10.0.0.1 && at_once 6 '[fd00::2]' '[fd00::1]'
-}
-at_once() {
+at_once() { # both ways
   local to status=0
   to_guest some "$1" "$2" &
   to=$!
   from_guest some "$1" "$3" || status=1
   wait $to && return $status
+}
+both_ways() { # by IPv4 and IPv6
+  at_once 4 10.0.0.2 10.0.0.1 && at_once 6 '[fd00::2]' '[fd00::1]'
 }
 mtu() { # SIZE
   in_guest 10.0.0.2 "ip link set eth0 mtu $1" && ip link set "vif$domid.0" mtu "$1" &&
