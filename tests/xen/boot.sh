@@ -6,6 +6,8 @@
 #   --kind KIND         pv or pvh: the suite's variable `kind` (pv). For pvh it runs in QEMU 7.2, for in 10 such guests don't start;
 #                       10 starts processes three times as fast, of which xl and its hotplug scripts have hundreds
 #   --words NAME=WORD.. other variables
+#   --random MIB        so many random bytes in /payload/random, and in random.sum the SHA-256 of sixteen times these: to make it
+#                       takes an emulated machine the time that the transfer takes
 #   --guests KIND       pv1, pv2, pvh1, ...: start with guests g1, g2, ... that are up and have no vif yet; pv2v2: two of 2 vCPUs (none)
 #   --vcpus N           of dom0 (1)
 #   --timeout SECONDS   for all of it (300)
@@ -14,13 +16,14 @@
 # A machine with its guests up is saved when first made, and restored from then on: that takes two seconds.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
-programs='' with='' words='' kind=pv guests=none vcpus=1 timeout=300 out='' cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
+programs='' with='' words='' random=0 kind=pv guests=none vcpus=1 timeout=300 out='' cache=${RINGBACK_XEN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringback-xen}
 while [[ ${1:-} == --* ]]; do
   case $1 in
     --programs) programs=$2 ;;
     --with) with=$2 ;;
     --kind) kind=$2 ;;
     --words) words=$2 ;;
+    --random) random=$2 ;;
     --guests) guests=$2 ;;
     --vcpus) vcpus=$2 ;;
     --timeout) timeout=$2 ;;
@@ -156,6 +159,10 @@ for program in "$programs"/{ringbackd,ringback,ringback-netfront,ringback-hyperv
     cp -Ln "$library" "$work/payload/lib/"
   done
 done
+if ((random)); then
+  head -c "${random}M" /dev/urandom >"$work/payload/random"
+  for _ in {1..16}; do cat "$work/payload/random"; done | sha256sum >"$work/payload/random.sum"
+fi
 machine "$work"
 tar -cf "$work/archive" -C "$work/payload" .
 dd if="$work/archive" of="$work/suite.disk" bs=1M seek=1 conv=notrunc status=none

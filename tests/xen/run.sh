@@ -1,10 +1,11 @@
 #!/bin/bash
 # run.sh PROGRAMS [SUITE|SUITE-KIND...]: boots real Xen in QEMU for each suite (all of suites/ but the comparison, which
 # measures), and runs it in dom0 with the programs of that folder. Fails if a claim does not hold. A suite's first lines say
-# which kinds of guests it has a run for (PV alone, or kinds=pv,pvh), which of them it wants up, how long a run may take, and
-# that it keeps one processor busy (busy=1): each has two, dom0's and the guests'. As many run at once as processors and memory,
-# 4 GiB for each, allow. (Where two on two processors keep both busy, they take longer than one after the other: Xen's locks
-# are waited for by spinning.) What a suite prints comes when it has ended.
+# which kinds of guests it has a run for (PV alone, or kinds=pv,pvh), which of them it wants up, how many MiB of random bytes
+# it wants (random=16), how long a run may take, and that it keeps one processor busy (busy=1): each has two, dom0's and the
+# guests'. As many run at once as processors and memory, 4 GiB for each, allow. (Where two on two processors keep both busy,
+# they take longer than one after the other: Xen's locks are waited for by spinning.) What a suite prints comes when it has
+# ended.
 set -uo pipefail
 here=$(realpath "$(dirname "$0")")
 programs=$1
@@ -41,12 +42,12 @@ trap end EXIT
 trap 'exit 143' INT TERM
 
 begin() {
-  local suite=${1%-*} kind=${1##*-} guests timeout
-  guests=$(option "$suite" guests) timeout=$(option "$suite" timeout)
+  local suite=${1%-*} kind=${1##*-} guests timeout random
+  guests=$(option "$suite" guests) timeout=$(option "$suite" timeout) random=$(option "$suite" random)
   [[ $guests == "$kind"[0-9]* ]] || guests=none
   echo "--- $1 begins"
   taken=$((taken + $(busy "$1")))
-  "$here/boot.sh" --programs "$programs" --kind "$kind" --guests "$guests" --timeout "${timeout:-300}" "$here/suites/$suite.sh" >"$printed/$1" 2>&1 &
+  "$here/boot.sh" --programs "$programs" --kind "$kind" --guests "$guests" --random "${random:-0}" --timeout "${timeout:-300}" "$here/suites/$suite.sh" >"$printed/$1" 2>&1 &
   running[$!]=$1
   begun[$!]=$SECONDS
 }

@@ -4,7 +4,8 @@
 #   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=160 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
 #                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE. Half of its memory is for files.
 #                              A PVH one has processor 1; what is there then, 0
-#   ramdisk_with PROGRAM       prints an initramfs with that program of the project in /payload/bin
+#   ramdisk_with PROGRAM [FILE]
+#                              prints an initramfs with that program of the project in /payload/bin, and that file in /payload
 #   says NAME WORDS SECONDS    until its console has said so, since it was last started
 #   in_guest ADDRESS COMMAND   over TCP; variable: patience=300 seconds without a line
 #   on_console NAME COMMAND [SECONDS]
@@ -63,11 +64,11 @@ guest() {
   xl create -q "/tmp/$name.cfg"
 }
 
-# ramdisk_with PROGRAM: prints the file of a guest's initramfs that has this program of the project too, and its libraries
+# Its libraries too.
 ramdisk_with() {
   {
     cat /guest/guest.cpio
-    (cd / && { printf 'payload\npayload/bin\n'; find "payload/bin/$1" payload/lib; } | cpio -o -H newc 2>/dev/null)
+    (cd / && { printf 'payload\npayload/bin\n'; find "payload/bin/$1" payload/lib ${2:+"payload/$2"}; } | cpio -o -H newc 2>/dev/null)
   } >"/tmp/$1.cpio"
   echo "/tmp/$1.cpio"
 }

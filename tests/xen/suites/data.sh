@@ -1,26 +1,18 @@
 # shellcheck shell=bash
-# What arrives is what was sent: TCP, UDP of many lengths, ping floods, queues, MTUs, offloads. guests=none timeout=1200
+# What arrives is what was sent: TCP, UDP of many lengths, ping floods, queues, MTUs, offloads. guests=none random=16 timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 claim "the daemon starts" daemon
 bridge_up xenbr0 10.0.0.1/24
 ip link set xenbr0 mtu 9000
-ramdisk=$(ramdisk_with udp_sweep) memory=384 vcpus=2 words=queues=2 vif='mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge' guest g1 10.0.0.2
+ramdisk=$(ramdisk_with udp_sweep random) memory=384 vcpus=2 words=queues=2 vif='mac=00:16:3e:00:00:01,bridge=xenbr0,script=vif-bridge' guest g1 10.0.0.2
 claim "a guest with 2 vCPUs is reached" reaches 10.0.0.2 60
 domid=$(xl domid g1)
 two_queues() { [[ $(xenstore-read "/local/domain/$domid/device/vif/0/multi-queue-num-queues") == 2 ]]; }
 claim "it has 2 queues" two_queues
-# A file in memory, here and there: 16 MiB, all of it sixteen times, and some.
-declare -A bytes=([all]="cat $(printf '/random %.0s' {1..16})" [some]='head -c 3145728 /random') here=() there=()
-make='dd if=/dev/urandom of=/random bs=1M count=16 2>/dev/null'
-sums() {
-  local what
-  in_guest 10.0.0.2 "$make; ${bytes[all]} | sha256sum; ${bytes[some]} | sha256sum" >/tmp/there &
-  eval "$make"
-  for what in all some; do here[$what]=$(${bytes[$what]} | sha256sum) || return 1; done
-  wait $! && { read -r 'there[all]' && read -r 'there[some]'; } </tmp/there
-}
-claim "both have bytes of their own" sums
+# Of the file that both have: all of it sixteen times, and some.
+declare -A bytes=([all]="cat $(printf '/payload/random %.0s' {1..16})" [some]='head -c 3145728 /payload/random')
+declare -A sum=([all]="$(</payload/random.sum)" [some]="$(${bytes[some]} | sha256sum)")
 
 # to_guest WHAT TCP ADDRESS, from_guest likewise: all or some; ADDRESS is the receiver's
 to_guest() {
@@ -28,14 +20,14 @@ to_guest() {
   local receiver=$!
   ${bytes[$1]} | socat -u -b 262144 - "TCP$2:$3:7000,retry=50,interval=0.1"
   wait $receiver
-  [[ $(in_guest 10.0.0.2 'cat /received') == "${here[$1]}" ]]
+  [[ $(in_guest 10.0.0.2 'cat /received') == "${sum[$1]}" ]]
 }
 from_guest() {
   socat -u -b 262144 "TCP$2-LISTEN:7001,reuseaddr" - | sha256sum >/tmp/received &
   local receiver=$!
   in_guest 10.0.0.2 "${bytes[$1]} | socat -u -b 262144 - 'TCP$2:$3:7001,retry=50,interval=0.1'"
   wait $receiver
-  [[ $(cat /tmp/received) == "${there[$1]}" ]]
+  [[ $(cat /tmp/received) == "${sum[$1]}" ]]
 }
 claim "256 MiB to the guest arrive with their SHA-256" to_guest all 4 10.0.0.2
 claim "256 MiB from the guest arrive with their SHA-256" from_guest all 4 10.0.0.1
