@@ -70,6 +70,8 @@ class Guest {
     }
   }
 
+  // Whether the ring has room for so many frames.
+  bool has_room(std::size_t count) const { return tx.free() >= count * pieces_; }
   // So many frames, as far as the ring has room; returns how many.
   std::size_t send(std::size_t count) {
     std::size_t sent = 0;

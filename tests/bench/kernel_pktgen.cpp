@@ -2,8 +2,6 @@
 // another process forwards, from one end to another (ends.hpp). The sender has CPU 0, the receiver
 // CPU 1: where nobody polls the second has nothing else to do. TO "none": only sends.
 
-#include <sched.h>
-
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
@@ -15,6 +13,7 @@
 #include "frontend/pktgen/measure.hpp"
 #include "frontend/pktgen/pacer.hpp"
 #include "frontend/pktgen/traffic.hpp"
+#include "machine.hpp"
 #include "net/vnet_header.hpp"
 
 namespace {
@@ -32,13 +31,6 @@ struct Settings {
   bool touch = false, latency = false;
   unsigned send_cpu = 0, receive_cpu = 1;
 };
-
-void run_on(unsigned cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  sched_setaffinity(0, sizeof set, &set);
-}
 
 void write(Place& place, const FrameHead& head, const Stamp& stamp, bool touch) {
   write_head(place.bytes.data(), head, stamp);

@@ -21,17 +21,21 @@ namespace {
 constexpr std::size_t rounds = 4000;
 
 // Before everything else on that CPU, so that what polls there does not come in between.
-bool run_on(unsigned cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  if (sched_setaffinity(0, sizeof set, &set) != 0) return false;
+bool run_first_on(unsigned cpu) {
+  if (!run_on(cpu)) return false;
   const sched_param first{.sched_priority = 1};
   sched_setscheduler(0, SCHED_FIFO, &first);
   return true;
 }
 
 }  // namespace
+
+bool run_on(unsigned cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0;
+}
 
 std::optional<double> distance(unsigned cpu, unsigned other) {
   struct alignas(128) Line {
@@ -40,7 +44,7 @@ std::optional<double> distance(unsigned cpu, unsigned other) {
   std::atomic<int> there{0};
   std::vector<std::uint32_t> times(rounds);
   const auto play = [&](unsigned where, std::uint32_t mine) {
-    const bool allowed = run_on(where);
+    const bool allowed = run_first_on(where);
     there.fetch_add(allowed ? 1 : 100);
     while (there.load() < 2) std::this_thread::yield();
     if (there.load() != 2) return;

@@ -9,6 +9,9 @@
 
 namespace ringback::bench {
 
+// Puts the calling thread on that CPU alone; false if it may not run there.
+bool run_on(unsigned cpu);
+
 // Nanoseconds that a cache line takes from one CPU to the other, one way: the median of many.
 // Nothing if this process may not run on them. Takes some milliseconds of both, before all others
 // where it is allowed to.

@@ -57,6 +57,19 @@ guest_command() {
   command=(ip netns exec "domain-$guest" ringback-hypervisor exec "$guest" -- ringback-pktgen --cpu 0 --json "$@")
 }
 
+# No switch at all: what two cores allow (bound.hpp). Its guests write and read what ours do of a frame of 64 bytes, all of it; of
+# longer ones nothing, unless it is asked for.
+bound_title="the bound on two cores"
+bound_sizes="$short_sizes 65535"
+bound_start() { :; }
+bound_command() {
+  local size=$1
+  shift
+  ((size > 64)) || set -- --touch "$@"
+  command=(ip netns exec domain-1 ringback-hypervisor exec 1 -- ringback-hypervisor exec 2 -- ringback-hypervisor exec 0 --
+    two_cores bound --size "$size" --switch-cpu "$switch_cpu" "$@")
+}
+
 # DPDK: never with huge pages or devices of the machine.
 dpdk=(--no-huge --no-pci --no-telemetry)
 # testpmd NAME --vdev...: forwards from one port to the other and looks at nothing
@@ -78,6 +91,7 @@ dpdk_command() {
 memif_title="DPDK testpmd, memif"
 memif_sizes=$short_sizes
 memif_start() {
+  rm -f "$lab"/memif[01].sock # of one that has crashed, which testpmd does now and then when its client goes
   testpmd memif --vdev="net_memif0,role=server,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=10" \
     --vdev="net_memif1,role=server,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=10"
 }
@@ -90,6 +104,7 @@ memif_command() {
 vhost_title="DPDK testpmd, vhost-user and virtio-user"
 vhost_sizes=$short_sizes
 vhost_start() {
+  rm -f "$lab"/vhost[01]
   testpmd vhost --vdev="net_vhost0,iface=$lab/vhost0,queues=1" --vdev="net_vhost1,iface=$lab/vhost1,queues=1"
 }
 vhost_command() {
