@@ -121,7 +121,7 @@ lab_start() {
 
 lab_guest() {
   [[ -e /run/netns/domain-$1 ]] || ip netns add "domain-$1"
-  lab_in "$1" ip link set lo up
+  ip -n "domain-$1" link set lo up
   lab_spawn "guest-$1" "$1" sh -c 'echo runs; exec sleep infinity'
   lab_wait 10 grep -qs runs "$lab/guest-$1.log"
 }
@@ -142,7 +142,7 @@ lab_netfront() {
   local domain=$1 device=$2
   shift 2
   lab_spawn "netfront-$domain.$device" "$domain" ringback-netfront --device "$device" --tap "eth$device" "$@"
-  lab_wait 20 lab_connected "$domain" "$device"
+  lab_wait 20 grep -q ': runs with ' "$lab/netfront-$domain.$device.log"
   lab_address "$domain" "$device"
 }
 
@@ -162,9 +162,11 @@ lab_address() {
 }
 
 lab_put() {
-  lab_in "$1" ip link set "$2" up
-  lab_in "$1" ip address replace "$3/24" dev "$2"
-  lab_in "$1" ip address replace "$4/64" dev "$2" nodad
+  ip -n "domain-$1" -batch - <<END
+link set $2 up
+address replace $3/24 dev $2
+address replace $4/64 dev $2 nodad
+END
 }
 
 lab_kill_guest() {
