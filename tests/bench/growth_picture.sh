@@ -4,7 +4,7 @@ set -euo pipefail
 samples=$1 folder=$2
 # points WHAT VALUE: number, median, lowest, highest
 points() {
-  jq -s -r --arg what "$1" 'map(select(.what == $what and .received.frames > 0)) | group_by(.number)[] |
+  jq -L "$(dirname "$0")" -s -r --arg what "$1" 'include "figures"; map(select(.what == $what and .received.frames > 0 and undisturbed)) | group_by(.number)[] |
     [.[0].number] + (map('"$2"') | sort | [.[length / 2 | floor], min, max]) | @tsv' "$samples"
 }
 # draw FILE TITLE X Y LOGARITHMIC then, for each line, TITLE WHAT VALUE

@@ -3,8 +3,10 @@
 // sends one where the backend asks for it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -84,14 +86,16 @@ class Guest {
     if (!ready) throw std::runtime_error("the backend lies in the tx ring");
     tx.consume(*ready);
   }
-  // Takes what has come and posts its buffers again; returns how many frames.
-  std::size_t receive() {
+  // Takes what has come, reads the first `most` bytes of each frame, as applications do, and posts
+  // its buffers again; returns how many frames.
+  std::size_t receive(std::size_t most = 0) {
     const auto ready = rx.unconsumed();
     if (!ready) throw std::runtime_error("the backend lies in the rx ring");
     std::size_t frames = 0;
     for (ring::Index i = 0; i < *ready; ++i) {
       const auto response = rx.response(i);
       if (response.status < 0) throw std::runtime_error("the backend reports an error");
+      if (most > 0) read(response, (rx.next_response() + i) % page_count, most);
       if ((response.flags & NETRXF_more_data) == 0) ++frames;
     }
     rx.consume(*ready);
@@ -99,26 +103,19 @@ class Guest {
     return frames;
   }
 
-  // Writes every byte of the next frames to be sent, and reads every byte of those that have come:
-  // what applications do.
-  void write_payload(std::size_t frames) {
+  // Writes the first `most` bytes of the next frames to be sent, but for their Ethernet headers.
+  void write_payload(std::size_t frames, std::size_t most) {
     for (ring::Index i = 0; i < frames * pieces_; ++i) {
       auto* const bytes = tx_pages.page((next_tx_ + i) % page_count).data();
-      const std::size_t size = std::min<std::size_t>(size_, ring::page_size);
-      std::fill(bytes + 14, bytes + size, static_cast<std::byte>(next_tx_));
+      const std::size_t begins = i % pieces_ * ring::page_size;  // in its frame
+      const std::size_t ends = std::min({begins + ring::page_size, size_, most});
+      if (begins < ends)
+        std::fill(bytes + (begins == 0 ? 14 : 0), bytes + (ends - begins),
+                  static_cast<std::byte>(next_tx_));
     }
   }
-  std::uint64_t read_payload() const {
-    std::uint64_t sum = 0;
-    const auto ready = rx.unconsumed().value_or(0);
-    for (ring::Index i = 0; i < ready; ++i) {
-      const auto response = rx.response(i);
-      const auto* words = reinterpret_cast<const std::uint64_t*>(
-          rx_pages.page((rx.next_response() + i) % page_count).data());
-      for (std::int16_t at = 0; at + 8 <= response.status; at += 8) sum += *words++;
-    }
-    return sum;
-  }
+
+  std::uint64_t sum = 0;  // of all words read, so that they are
 
   const hypervisor::DomainId domain;
   std::unique_ptr<hypervisor::GrantSharer> sharer;
@@ -157,6 +154,17 @@ class Guest {
       tx.put(request);
     }
   }
+  void read(const ring::RxResponse& response, std::uint32_t page, std::size_t most) {
+    const auto size = static_cast<std::size_t>(response.status);
+    const std::size_t wanted = std::min(size, most - std::min(most, read_of_frame_));
+    const std::byte* const bytes = rx_pages.page(page).data();
+    for (std::size_t at = 0; at + 8 <= wanted; at += 8) {
+      std::uint64_t word;
+      std::memcpy(&word, bytes + at, sizeof word);
+      sum += word;
+    }
+    read_of_frame_ = (response.flags & NETRXF_more_data) != 0 ? read_of_frame_ + size : 0;
+  }
   void post() {
     while (rx.free() > 0) {
       const std::uint32_t page = next_rx_++ % page_count;
@@ -169,6 +177,7 @@ class Guest {
   ring::Index pieces_ = 1;
   std::uint32_t next_tx_ = 0;
   std::uint32_t next_rx_ = 0;
+  std::size_t read_of_frame_ = 0;  // bytes, of the one that receive() is in
 };
 
 }  // namespace ringback::bench

@@ -57,15 +57,13 @@ guest_command() {
   command=(ip netns exec "domain-$guest" ringback-hypervisor exec "$guest" -- ringback-pktgen --cpu 0 --json "$@")
 }
 
-# No switch at all: what two cores allow (bound.hpp). Its guests write and read what ours do of a frame of 64 bytes, all of it; of
-# longer ones nothing, unless it is asked for.
+# No switch at all: what two cores allow (bound.hpp).
 bound_title="the bound on two cores"
 bound_sizes="$short_sizes 65535"
 bound_start() { :; }
 bound_command() {
   local size=$1
   shift
-  ((size > 64)) || set -- --touch "$@"
   command=(ip netns exec domain-1 ringback-hypervisor exec 1 -- ringback-hypervisor exec 2 -- ringback-hypervisor exec 0 --
     two_cores bound --size "$size" --switch-cpu "$switch_cpu" "$@")
 }

@@ -8,13 +8,14 @@ draw() { # FIELD SCALE NAME UNIT
     while IFS=$'\t' read -r name title; do
       echo "\$$name << END"
       jq -r --arg name "$name" --arg field "$1" --argjson scale "$2" '.figures | sort_by(.size)[] |
-        select(.name == $name and .touch == "no" and .[$field]) | "\(.size) \(.[$field].median / $scale) \(.[$field].lowest / $scale) \(.[$field].highest / $scale)"' "$results"
+        select(.name == $name and .touch == "no") | . as $figure | .usual[$field] | select(.) |
+        "\($figure.size) \(.median / $scale) \(.lowest / $scale) \(.highest / $scale)"' "$results"
       echo END
       titles+=("\$$name using 1:2:3:4 with yerrorlines pointtype 7 pointsize 0.6 title \"$title\"")
     done < <(jq -r '[.figures[] | select(.title != .name and .frames_per_second) | [.name, .title]] | unique[] | @tsv' "$results")
     cat <<PLOT
 set terminal svg size 1000,520 font "sans,11" background "white"
-set title "One core carries the traffic, one is the switch"
+set title "One core carries the traffic, one is the switch; samples with the two $(jq -r .class "$results")"
 set xlabel "bytes of a frame"
 set ylabel "$4"
 set logscale xy

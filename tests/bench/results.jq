@@ -7,6 +7,9 @@ def pps: .received.frames_per_second;
 def bps: .received.bits_per_second;
 def good: map(select(.good == true));
 
+# Where the two CPUs were most of the time: what is drawn and put in order is of one class.
+def usual_class: [$samples[] | select(.good == true) | .machine.class] | group_by(.) | max_by(length) // ["near"] | .[0];
+
 # Ratios of what was measured in the same round and in the same class.
 def ratios($ours; $peer; $beside; $size; $touch):
   ([$samples[] | select(.beside == $beside and .size == $size and .touch == $touch)] | good) as $all
@@ -32,11 +35,15 @@ def worst(goals): [goals] | (map(select(.figure == null)) + sort_by(if .figure t
 
 {
   machine: $machine,
+  class: usual_class,
   figures: [
+    usual_class as $class |
     $samples | group_by([.name, .size, .touch])[] | select(.[0].size)
     | {name: .[0].name, title: ($peers[.[0].name] // .[0].name), size: .[0].size, touch: .[0].touch,
        frames_per_second: (good | map(pps) | spread), bits_per_second: (good | map(bps) | spread),
        near: (good | map(select(.machine.class == "near") | pps) | spread), far: (good | map(select(.machine.class == "far") | pps) | spread),
+       usual: {frames_per_second: (good | map(select(.machine.class == $class) | pps) | spread),
+               bits_per_second: (good | map(select(.machine.class == $class) | bps) | spread)},
        lost_share: (good | map(select((.in_all.sent // 0) > 0) | .in_all.lost / .in_all.sent) | median),
        rejected: (map(select(.good == false)) | length), errors: (map(.error // empty) | unique)}],
   ratios: [

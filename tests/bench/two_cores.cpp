@@ -1,7 +1,7 @@
 // two_cores switch|bound [options]: two guests on one core, as cheap as the protocol allows, and on
-// another what is between them: the switch, or the bound. What the cache lines between two cores
-// cost is all that keeps the bound from more. Prints what ringback-pktgen does. To be run in domain
-// 0 of the embedded hypervisor (in_domains.sh).
+// another what is between them: the switch, or the bound. They write and read as many bytes of each
+// frame as ringback-pktgen does. What the cache lines between two cores cost is all that keeps the
+// bound from more. To be run in domain 0 of the embedded hypervisor (in_domains.sh).
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <iostream>
@@ -20,6 +20,9 @@ using namespace ringback;
 using namespace ringback::bench;
 using namespace ringback::frontend;
 
+// Headers, and the stamp of a segmented frame (frontend/pktgen/frames.hpp).
+constexpr std::size_t always_touched = 72;
+
 struct Settings {
   std::string between;
   std::size_t size = 60, burst = 32;
@@ -27,6 +30,10 @@ struct Settings {
   bool touch = false;
   unsigned guests_cpu = 0, switch_cpu = 1;
 };
+
+void only_on(unsigned cpu) {
+  if (!run_on(cpu)) throw std::runtime_error("may not run on CPU " + std::to_string(cpu));
+}
 
 template <class Forwarder>
 PktgenReport run(const Settings& settings) {
@@ -43,24 +50,23 @@ PktgenReport run(const Settings& settings) {
   between.forward();
 
   std::atomic<bool> stop = false;
+  only_on(settings.switch_cpu);  // the thread begins there
   std::thread forwarder([&] {
-    run_on(settings.switch_cpu);
     while (!stop.load(std::memory_order_relaxed)) between.forward();
   });
-  run_on(settings.guests_cpu);
+  only_on(settings.guests_cpu);
+  const std::size_t touched = settings.touch ? settings.size : always_touched;
   Totals totals;
-  std::atomic<std::uint64_t> sum = 0;  // so that what was read counts
   PktgenReport report;
   measure(
       settings.warm_up, settings.seconds, report,
       [&](std::uint64_t) {
         from.take_answers();
         if (from.has_room(burst)) {
-          if (settings.touch) from.write_payload(burst);
+          from.write_payload(burst, touched);
           totals.sent.frames += from.send(burst);
         }
-        if (settings.touch) sum += to.read_payload();
-        totals.received.frames += to.receive();
+        totals.received.frames += to.receive(touched);
         return true;
       },
       [&] {
