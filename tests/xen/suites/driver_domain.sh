@@ -159,17 +159,14 @@ show() {
     claim "$on: it has a network again" has_network
     claim "$on: ringbackd killed there in a stream to the guest, and started again: that goes on, and both ends stay Connected" killed_there
     claim "$on: ping loses nothing" guest_pings
-    # A guest that was restored or has rebooted has a new vif, and the script runs for it as for any: seen with the bridge.
-    if [[ $script != vif-openvswitch ]]; then
-      if [[ $kind == pv ]]; then
-        claim "$on: xl save and restore" saved g1 || return
-      else
-        claim "$on: xl save and restore, and in the middle ringbackd killed there, and started again" killed_there_in saved g1 || return
-      fi
-      claim "$on: it reaches the driver domain again, ${port[$script]}" served
-      claim "$on: xl reboot" reboots g1
-      claim "$on: it has a network again, ${port[$script]}" has_network
+    if [[ $kind == pv ]]; then
+      claim "$on: xl save and restore" saved g1 || return
+    else
+      claim "$on: xl save and restore, and in the middle ringbackd killed there, and started again" killed_there_in saved g1 || return
     fi
+    claim "$on: it reaches the driver domain again, ${port[$script]}" served
+    claim "$on: xl reboot" reboots g1
+    claim "$on: it has a network again, ${port[$script]}" has_network
     case $on in
       "vif-bridge, pv" | "vif-ringback, pvh")
         claim "$on: xl shutdown" shuts_down g1 || return
