@@ -25,6 +25,10 @@ switch() {
 # Frees the CPU for the other side of the comparison, and takes it again. Nothing is lost by it but time.
 peer_pause() { ((${#peer_pids[@]} == 0)) || kill -STOP "${peer_pids[@]}" 2>/dev/null || true; }
 peer_continue() { ((${#peer_pids[@]} == 0)) || kill -CONT "${peer_pids[@]}" 2>/dev/null || true; }
+peer_lives() {
+  local pid
+  for pid in "${peer_pids[@]}"; do kill -0 "$pid" 2>/dev/null || return 1; done
+}
 peer_stop() {
   ((${#peer_pids[@]})) || return 0
   peer_continue
