@@ -3,7 +3,6 @@
 // frame as ringback-pktgen does. What the cache lines between two cores cost is all that keeps the
 // bound from more. To be run in domain 0 of the embedded hypervisor (in_domains.sh).
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <iostream>
 #include <thread>
 
@@ -49,10 +48,9 @@ PktgenReport run(const Settings& settings) {
   between.forward();
   between.forward();
 
-  std::atomic<bool> stop = false;
-  only_on(settings.switch_cpu);  // the thread begins there
-  std::thread forwarder([&] {
-    while (!stop.load(std::memory_order_relaxed)) between.forward();
+  only_on(settings.switch_cpu);  // the thread begins there, and ends before what it uses
+  const std::jthread forwarder([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) between.forward();
   });
   only_on(settings.guests_cpu);
   const std::size_t touched = settings.touch ? settings.size : always_touched;
@@ -75,8 +73,6 @@ PktgenReport run(const Settings& settings) {
         return totals;
       },
       [](bool) {});
-  stop = true;
-  forwarder.join();
   return report;
 }
 

@@ -6,8 +6,8 @@
 #   --kind KIND         pv or pvh: the suite's variable `kind` (pv). For pvh it runs in QEMU 7.2, for in 10 such guests don't start;
 #                       10 starts processes three times as fast, of which xl and its hotplug scripts have hundreds
 #   --words NAME=WORD.. other variables
-#   --random MIB        so many random bytes in /payload/random, and in random.sum the SHA-256 of sixteen times these: to make it
-#                       takes an emulated machine the time that the transfer takes
+#   --random MIB        so many random bytes in /payload/random, and in random.sum the SHA-256 of sixteen times these, which an
+#                       emulated machine would sum up for as long as it transfers them
 #   --guests KIND       pv1, pv2, pvh1, ...: start with guests g1, g2, ... that are up and have no vif yet; pv2v2: two of 2 vCPUs (none)
 #   --vcpus N           of dom0 (1)
 #   --timeout SECONDS   for all of it (300)
