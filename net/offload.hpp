@@ -13,6 +13,9 @@ enum class Checksum : std::uint8_t {
 };
 
 enum class Gso : std::uint8_t { none, tcpv4, tcpv6 };
+// TCP payload: TCP goes no lower (Linux's TCP_MIN_SND_MSS), and a hostile sender must not make
+// 65,000 frames of one.
+inline constexpr std::uint16_t smallest_segment = 48;
 
 struct Offload {
   Checksum checksum = Checksum::unknown;

@@ -9,9 +9,6 @@ constexpr std::uint8_t needs_csum = 1, data_valid = 2;                          
 constexpr std::uint8_t gso_none = 0, gso_tcpv4 = 1, gso_tcpv6 = 4, gso_ecn = 0x80;  // gso_type
 
 constexpr std::uint8_t tcp_cwr = 0x80;
-// TCP goes no lower (Linux's TCP_MIN_SND_MSS), and a hostile sender must not make 65,000 frames of
-// one.
-constexpr std::uint16_t smallest_segment = 48;
 
 // The frame must be of the kind that its GSO type says.
 bool fits(Gso gso, const Headers& headers) {

@@ -1,5 +1,6 @@
 #include "backend/switch/passage.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace ringback::backend {
@@ -121,7 +122,8 @@ void Passage::deliver(std::size_t queue, Copier& copier, Counters& counters) {
     give(mirror.to, seen_by(mirror), queue, copier);
 }
 
-// Returns those that it was given. A flow stays on its queue, because the sender keeps it on his.
+// Returns those that it was given. A flow stays on its queue, because the sender keeps it on his;
+// where the receiver has more, flows are spread over all of them.
 Passage::Set Passage::give(PortNumber to, Set frames, std::size_t queue, Copier& copier) {
   const PortTable::Place& place = ports_.places[to];
   if (place.sinks.empty()) return 0;
@@ -132,8 +134,30 @@ Passage::Set Passage::give(PortNumber to, Set frames, std::size_t queue, Copier&
     if (!ports_.plain) shape(place, i);
     members[size++] = &burst_[i];
   });
-  if (size > 0) place.sinks[queue % place.sinks.size()]->deliver({members.data(), size}, copier);
+  if (size == 0) return frames;
+  if (place.sinks.size() <= std::max<std::size_t>(from_.sinks.size(), 1))
+    place.sinks[queue % place.sinks.size()]->deliver({members.data(), size}, copier);
+  else
+    spread(place, {members.data(), size}, copier);
   return frames;
+}
+
+void Passage::spread(const PortTable::Place& to, std::span<Frame*> frames, Copier& copier) const {
+  std::array<Sink*, burst_size> sinks;
+  for (std::size_t i = 0; i < frames.size(); ++i)
+    sinks[i] = to.sinks[flows_.of_flow(frames[i]->head, frames[i]->size) % to.sinks.size()];
+  std::array<Frame*, burst_size> members;
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    Sink* const sink = sinks[i];
+    if (sink == nullptr) continue;  // has gone with one before it
+    std::size_t size = 0;
+    for (std::size_t other = i; other < frames.size(); ++other) {
+      if (sinks[other] != sink) continue;
+      members[size++] = frames[other];
+      sinks[other] = nullptr;
+    }
+    sink->deliver({members.data(), size}, copier);
+  }
 }
 
 Passage::Set Passage::admitted(const PortTable::Place& to, Set frames) {

@@ -11,14 +11,17 @@
 #include "backend/switch/clock.hpp"
 #include "backend/switch/group_table.hpp"
 #include "backend/switch/port_table.hpp"
+#include "net/toeplitz.hpp"
 
 namespace ringback::backend {
 
 class Passage {
  public:
-  // port: where the burst came in.
-  Passage(const PortTable& ports, std::span<Frame> burst, PortNumber port)
-      : ports_(ports), from_(ports.places[port]), burst_(burst), port_(port) {}
+  // flows: which of a receiver's queues a flow goes to, if it has more than the sender. port: where
+  // the burst came in.
+  Passage(const PortTable& ports, const net::Toeplitz& flows, std::span<Frame> burst,
+          PortNumber port)
+      : ports_(ports), from_(ports.places[port]), flows_(flows), burst_(burst), port_(port) {}
 
   // First pass: what each frame's VLAN and destination are. groups: null where multicast frames are
   // for everybody.
@@ -48,6 +51,7 @@ class Passage {
   void overhear(const Frame& frame, GroupTable& groups, std::uint32_t now, Way& way) const;
   List& list_for(PortNumber to);
   Set give(PortNumber to, Set frames, std::size_t queue, Copier& copier);
+  void spread(const PortTable::Place& to, std::span<Frame*> frames, Copier& copier) const;
   Set admitted(const PortTable::Place& to, Set frames);
   void shape(const PortTable::Place& to, std::size_t i);
   Set flooded_to(PortNumber to) const;
@@ -56,6 +60,7 @@ class Passage {
 
   const PortTable& ports_;
   const PortTable::Place& from_;
+  const net::Toeplitz& flows_;
   const std::span<Frame> burst_;
   const PortNumber port_;
   std::array<net::VlanId, burst_size> vlans_;

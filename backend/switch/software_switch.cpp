@@ -16,6 +16,12 @@ std::uint64_t secret() {
   return std::uint64_t{device()} << 32 | device();
 }
 
+net::Toeplitz::Key secret_key() {
+  net::Toeplitz::Key key;
+  std::ranges::generate(key, [] { return static_cast<std::uint8_t>(secret()); });
+  return key;
+}
+
 }  // namespace
 
 SoftwareSwitch::SoftwareSwitch(std::string name, Synchronise synchronise, Clock clock)
@@ -24,6 +30,7 @@ SoftwareSwitch::SoftwareSwitch(std::string name, Synchronise synchronise, Clock 
       clock_(clock),
       macs_(mac_capacity, secret()),
       groups_(secret()),
+      flows_(secret_key()),
       owned_(std::make_unique<PortTable>()),
       ports_(owned_.get()) {}
 
@@ -101,7 +108,7 @@ void SoftwareSwitch::set_policy(const xenstore::SwitchPolicy& policy) {
 
 void SoftwareSwitch::forward(std::span<Frame> burst, PortNumber port, std::size_t queue,
                              Copier& copier, Counters& counters) {
-  Passage passage(*ports_.load(std::memory_order_acquire), burst, port);
+  Passage passage(*ports_.load(std::memory_order_acquire), flows_, burst, port);
   passage.look_up(macs_, snooping_.load(std::memory_order_acquire) ? &groups_ : nullptr, clock_(),
                   counters);
   passage.deliver(queue, copier, counters);

@@ -17,6 +17,7 @@
 #include "backend/switch/clock.hpp"
 #include "backend/switch/group_table.hpp"
 #include "backend/switch/port_table.hpp"
+#include "net/toeplitz.hpp"
 #include "xenstore/switch_policy.hpp"
 
 namespace ringback::backend {
@@ -59,6 +60,7 @@ class SoftwareSwitch {
   const Clock clock_;
   MacTable macs_;
   GroupTable groups_;
+  const net::Toeplitz flows_;
   std::atomic<bool> snooping_ = true;
   std::unique_ptr<const PortTable> owned_;
   std::atomic<const PortTable*> ports_;

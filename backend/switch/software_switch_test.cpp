@@ -2,8 +2,39 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
+#include "net/test_frames.hpp"
+
 using namespace ringback;
 using namespace ringback::backend;
+
+namespace {
+
+struct Recorder final : Sink {
+  void deliver(std::span<Frame* const> frames, Copier& copier) override {
+    for (Frame* frame : frames) {
+      Bytes whole(frame->size);
+      copier.to_local(*frame, whole.data());
+      copier.flush();
+      received.push_back(std::move(whole));
+    }
+  }
+  std::vector<Bytes> received;
+};
+
+// The same flow each time, of an address that nobody has.
+Bytes datagram(unsigned flow, std::uint8_t number) {
+  std::mt19937 random(flow);
+  auto frame = net::test::build({.protocol = 17, .payload_size = 300}, random);
+  frame.octets[0] = 0x02;
+  frame.octets[6] = 0x06;
+  frame.octets.back() = number;
+  const auto bytes = net::test::bytes(frame.octets);
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
 
 TEST_CASE("a frame goes from pages to pages by a copy for each, and one for what was looked at") {
   TestSwitch world;
@@ -112,4 +143,29 @@ TEST_CASE("a payload that its sender revoked is answered with an error and harms
   auto& rx = world.guest(2).rx;
   REQUIRE(rx.unconsumed() == 3);
   CHECK(rx.response(2).status == 300);
+}
+
+TEST_CASE("a receiver with more queues than the sender gets each flow on one and flows on all") {
+  TestSwitch world;
+  SwitchPort port(world.network, "vif4.0");
+  std::array<Recorder, 4> queues;
+  port.connect({&queues[0], &queues[1], &queues[2], &queues[3]});
+  constexpr unsigned flows = 60;
+  for (std::uint8_t number = 0; number < 3; ++number) {
+    for (unsigned flow = 0; flow < flows; ++flow) world.guest(1).send(datagram(flow, number));
+    world.serve();
+    world.guest(1).tx_responses();
+  }
+  std::map<Bytes, std::size_t> queue_of;  // by a flow's first frame
+  for (std::size_t queue = 0; queue < queues.size(); ++queue) {
+    CHECK(queues[queue].received.size() > 3 * flows / 16);
+    std::map<Bytes, std::uint8_t> next;
+    for (Bytes frame : queues[queue].received) {
+      const auto number = std::to_integer<std::uint8_t>(std::exchange(frame.back(), std::byte{0}));
+      CHECK(number == next[frame]++);
+      CHECK(queue_of.try_emplace(frame, queue).first->second == queue);
+    }
+  }
+  CHECK(queue_of.size() == flows);
+  port.connect({});
 }

@@ -3,11 +3,39 @@
 #include <algorithm>
 
 #include "net/checksum.hpp"
+#include "net/coalesce.hpp"
 #include "net/segment.hpp"
 
 namespace ringback::backend {
 
 using hypervisor::XdpSocket;
+
+namespace {
+
+static_assert(burst_size <= net::Coalescer::max_frames);
+
+// What goes on of what came; super-frames are put together in room. Returns how many.
+std::size_t frames_of(const net::Coalescer& coalescer, std::span<std::byte> room,
+                      std::span<Frame> frames) {
+  std::size_t used = 0;
+  std::size_t count = 0;
+  for (const auto& run : coalescer.runs()) {
+    Frame& frame = frames[count++];
+    frame.head = run.frame;
+    if (run.segments > 1) {
+      // At a page, as the guest's buffers are, and with room for a tag before it.
+      const std::size_t start = hypervisor::whole_pages(used + head_room);
+      frame.head = room.subspan(start, run.size);
+      coalescer.write(run, frame.head);
+      used = start + run.size;
+    }
+    frame.size = static_cast<std::uint32_t>(run.size);
+    frame.offload = run.offload;
+  }
+  return count;
+}
+
+}  // namespace
 
 bool TapUplinkQueue::serve(Copier& copier) {
   if (read_ != Read::now) return false;
@@ -32,16 +60,14 @@ bool XdpUplinkQueue::serve(Copier& copier) {
     read_ = Read::when_readable;
     return false;
   }
-  std::size_t good = 0;
+  net::Coalescer coalescer;
   for (const auto& bytes : std::span(received.data(), count)) {
-    if (bytes.size() < net::ethernet_header_size) {
+    if (bytes.size() < net::ethernet_header_size)
       from_host_.drop(Drop::malformed);
-      continue;
-    }
-    burst[good].head = bytes;
-    burst[good++].size = static_cast<std::uint32_t>(bytes.size());
+    else
+      coalescer.add(bytes);
   }
-  forward({burst.data(), good}, copier);
+  forward({burst.data(), frames_of(coalescer, copier.whole_frames(), burst)}, copier);
   socket_->release();
   return true;
 }

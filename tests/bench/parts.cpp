@@ -7,8 +7,11 @@
 
 #include "backend/switch/mac_table.hpp"
 #include "guest.hpp"
+#include "net/bytes.hpp"
 #include "net/checksum.hpp"
+#include "net/coalesce.hpp"
 #include "net/headers.hpp"
+#include "net/toeplitz.hpp"
 #include "ring/back_ring.hpp"
 #include "ring/rx_plan.hpp"
 #include "ring/tx_chain.hpp"
@@ -20,6 +23,25 @@ namespace {
 
 void count_bytes(benchmark::State& state, std::size_t each) {
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(each));
+}
+
+// Of a stream over IPv4, with its checksums.
+std::vector<std::byte> tcp_segment(std::uint32_t number) {
+  constexpr std::size_t network = 14, transport = 34, payload = 54, size = 1514;
+  std::vector<std::byte> frame(size);
+  net::store16(frame, 12, 0x0800);
+  net::store16(frame, network, 0x4500);
+  net::store16(frame, network + 2, size - network);
+  net::store16(frame, network + 6, 0x4000);
+  net::store16(frame, network + 8, 64 << 8 | 6);
+  net::store16(frame, network + 10,
+               static_cast<std::uint16_t>(~net::sum(std::span(frame).subspan(network, 20))));
+  net::store32(frame, transport + 4, number * (size - payload));
+  net::store16(frame, transport + 12, 0x5010);
+  net::store16(frame, transport + 16,
+               net::pseudo_header_sum(frame, *net::parse_headers(frame, size), size - transport));
+  net::finish_checksum(frame);
+  return frame;
 }
 
 // So many requests go over a ring, and their answers back.
@@ -120,16 +142,42 @@ BENCHMARK(checksum)->Arg(60)->Arg(1514)->Arg(65535);
 
 // Where the headers of a TCP segment are.
 void headers(benchmark::State& state) {
-  std::vector<std::byte> frame(1514, std::byte{0});
-  frame[12] = std::byte{8};
-  frame[14] = std::byte{0x45};
-  frame[16] = std::byte{5};
-  frame[17] = std::byte{0xdc};
-  frame[23] = std::byte{6};
-  frame[46] = std::byte{0x50};
+  const auto frame = tcp_segment(0);
   while (state.KeepRunning()) benchmark::DoNotOptimize(net::parse_headers(frame, frame.size()));
 }
 BENCHMARK(headers);
+
+// Which of a receiver's queues a frame's flow is on: of two addresses and two ports.
+void toeplitz(benchmark::State& state) {
+  const std::vector<std::byte> input(static_cast<std::size_t>(state.range(0)), std::byte{7});
+  const net::Toeplitz hash(net::Toeplitz::Key{1, 2, 3});
+  while (state.KeepRunning()) benchmark::DoNotOptimize(hash(input));
+}
+BENCHMARK(toeplitz)->Arg(12)->Arg(36);
+
+// A burst of 32 full segments of one flow becomes a super-frame, or stays as it is because each is
+// of another flow.
+void coalesce(benchmark::State& state) {
+  const bool one_flow = state.range(0) == 1;
+  std::vector<std::vector<std::byte>> frames;
+  for (std::uint32_t i = 0; i < 32; ++i) {
+    auto& frame = frames.emplace_back(tcp_segment(one_flow ? i : 0));
+    if (!one_flow) net::store16(frame, 34, static_cast<std::uint16_t>(i));
+  }
+  std::vector<std::byte> out(net::Coalescer::largest_frame);
+  std::size_t runs = 0;
+  while (state.KeepRunning()) {
+    net::Coalescer coalescer;
+    for (auto& frame : frames) coalescer.add(frame);
+    runs = coalescer.runs().size();
+    if (one_flow) coalescer.write(coalescer.runs().front(), out);
+    benchmark::DoNotOptimize(out.data());
+  }
+  if (runs != (one_flow ? 1 : 32)) state.SkipWithError("they were not put together as they should");
+  state.SetItemsProcessed(state.iterations() * 32);
+  count_bytes(state, 32 * frames.front().size());
+}
+BENCHMARK(coalesce)->Arg(1)->Arg(0);
 
 }  // namespace
 

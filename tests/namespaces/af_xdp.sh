@@ -51,6 +51,11 @@ all_goes_through_it() {
   send_file 9 2 fd00:0:0:0::2
 }
 all_goes_through_it
+received() { lab_in 1 ip -json -s link show eth0 | jq ".[].stats64.rx.$1"; }
+bytes=$(received bytes) frames=$(received packets)
+send_file 9 1 10.0.0.1
+bytes=$(($(received bytes) - bytes)) frames=$(($(received packets) - frames))
+((bytes > 4000 * frames)) || fail "guest 1 got a stream in $frames frames of $((bytes / frames)) bytes: segments are not put together"
 ! reaches 0 10.0.0.1 || fail "the tap still belongs to the switch"
 no_checksum_errors 0 1 2 9
 
