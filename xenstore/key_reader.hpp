@@ -18,4 +18,8 @@ Result<Keys> read_directory(Transaction& transaction, const std::string& path);
 // In a transaction of its own.
 Result<Keys> read_directory(Store& store, const std::string& path);
 
+// Likewise, but of these keys alone, however deep they lie. Each directory on the way is listed, so
+// that a key that is not there costs no question.
+Result<Keys> read_keys(Store& store, const std::string& path, const KeyNames& names);
+
 }  // namespace ringback::xenstore

@@ -36,6 +36,8 @@ class ServedStore {
     std::filesystem::remove_all(folder_);
   }
   const std::string& folder() const { return folder_; }  // removed in the end
+  // So many there have been, by all clients.
+  std::uint64_t requests() const { return server_->requests(); }
   // As if the store had died.
   void stop() {
     if (!thread_.joinable()) return;

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "xenstore/key_reader.hpp"
 #include "xenstore/served_store.hpp"
 
 using namespace ringback;
@@ -169,16 +168,4 @@ TEST_CASE("this domain's number comes from the store") {
   ServedStore served;
   auto store = open_store();
   CHECK(*store.own_domain() == 0);
-}
-
-TEST_CASE("a directory is read whole with one level of subdirectories") {
-  ServedStore served;
-  auto store = open_store();
-  for (const char* path : {"/d/state", "/d/queue-0/tx-ring-ref", "/d/queue-0/deep/er"}) {
-    CHECK(store.write(path, "4"));
-  }
-  const Keys keys = {
-      {"state", "4"}, {"queue-0", ""}, {"queue-0/tx-ring-ref", "4"}, {"queue-0/deep", ""}};
-  CHECK(*read_directory(store, "/d") == keys);
-  CHECK(read_directory(store, "/none")->empty());
 }

@@ -121,6 +121,32 @@ Result<VifConfig> parse_vif_config(VifId id, const Keys& backend) {
   return parser.finish(config);
 }
 
+KeyNames backend_key_names() {
+  return {"frontend",
+          "frontend-id",
+          "handle",
+          "mac",
+          "online",
+          "state",
+          "hotplug-status",
+          "script",
+          "bridge",
+          "rate",
+          "mtu",
+          "vifname",
+          "vlan",
+          "ringback/port",
+          "ringback/switch",
+          "ringback/max-queues",
+          "ringback/isolated",
+          "ringback/macs",
+          "ringback/storm",
+          "ringback/mirror",
+          "ringback/router",
+          "multi-queue-max-queues",
+          "error"};
+}
+
 Keys print(const BackendFeatures& features) {
   return {
       {"feature-rx-copy", "1"},
@@ -179,6 +205,20 @@ Result<FrontendKeys> parse_frontend_keys(const Keys& frontend, std::uint32_t max
   abilities.gso_v6 =
       parser.flag("feature-gso-tcpv6") && abilities.scatter_gather && abilities.checksum_v6;
   return parser.finish(keys);
+}
+
+KeyNames frontend_key_names(std::uint32_t max_queues) {
+  KeyNames names = {"request-rx-copy",   "multi-queue-num-queues",  "feature-rx-notify",
+                    "feature-sg",        "feature-no-csum-offload", "feature-ipv6-csum-offload",
+                    "feature-gso-tcpv4", "feature-gso-tcpv6"};
+  const auto add_queue = [&](const std::string& prefix) {
+    for (const char* name :
+         {"tx-ring-ref", "rx-ring-ref", "event-channel", "event-channel-tx", "event-channel-rx"})
+      names.insert(prefix + name);
+  };
+  add_queue("");
+  for (std::uint32_t i = 0; i < max_queues; ++i) add_queue(queue_prefix(i));
+  return names;
 }
 
 Keys print(const FrontendKeys& frontend) {

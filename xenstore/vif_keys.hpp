@@ -66,6 +66,10 @@ struct VifConfig {
   friend bool operator==(const VifConfig&, const VifConfig&) = default;
 };
 Result<VifConfig> parse_vif_config(VifId id, const Keys& backend);
+// The keys of BE that a backend goes by: all that parse_vif_config() looks at, how many queues it
+// has offered, and its state and error. They are read one by one, so what only the frontend goes by
+// is not among them.
+KeyNames backend_key_names();
 
 // What the backend offers in BE.
 struct BackendFeatures {
@@ -98,6 +102,8 @@ struct FrontendKeys {
 // (queue-0/ also where only that exists), 2 or more -> queue-N/; 0 or more than max_queues is
 // refused (note 36).
 Result<FrontendKeys> parse_frontend_keys(const Keys& frontend, std::uint32_t max_queues);
+// All that it looks at.
+KeyNames frontend_key_names(std::uint32_t max_queues);
 Keys print(const FrontendKeys& keys);
 
 }  // namespace ringback::xenstore

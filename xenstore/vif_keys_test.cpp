@@ -39,6 +39,47 @@ Keys linux_frontend_keys() {
 
 }  // namespace
 
+TEST_CASE("each key that a parser looks at is among the names of what is read") {
+  // Nobody can be refused for a key that is not read.
+  const auto names = backend_key_names();
+  for (const auto& bad : Keys{{"frontend", "none"},
+                              {"frontend-id", "x"},
+                              {"handle", "x"},
+                              {"mac", "x"},
+                              {"online", "x"},
+                              {"mtu", "x"},
+                              {"rate", "x"},
+                              {"vifname", "/"},
+                              {"vlan", "x"},
+                              {"ringback/port", "x"},
+                              {"ringback/max-queues", "x"},
+                              {"ringback/isolated", "x"},
+                              {"ringback/macs", "x"},
+                              {"ringback/storm", "x"},
+                              {"ringback/mirror", "all x"},
+                              {"ringback/router", "x"}}) {
+    CAPTURE(bad.first);
+    CHECK(names.contains(bad.first));
+    auto keys = with(backend_keys(), "script", "vif-ringback");
+    CHECK(parse_vif_config({7, 0}, keys));
+    CHECK_FALSE(parse_vif_config({7, 0}, with(keys, bad.first, bad.second)));
+  }
+  for (const char* key : {"script", "bridge", "ringback/switch", "state", "hotplug-status", "error",
+                          "multi-queue-max-queues"})
+    CHECK(names.contains(key));
+  FrontendKeys frontend;
+  for (const std::size_t queues : {1U, 4U}) {
+    frontend.queues.resize(queues);
+    for (const bool split : {false, true}) {
+      frontend.split_event_channels = split;
+      for (const auto& written : print(frontend)) {
+        CAPTURE(written.first);
+        CHECK(frontend_key_names(4).contains(written.first));
+      }
+    }
+  }
+}
+
 TEST_CASE("a mac is six bytes of two digits of one station") {
   const auto mac = parse_mac("00:16:3E:0a:ff:01");
   REQUIRE(mac);

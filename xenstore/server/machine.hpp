@@ -2,6 +2,7 @@
 // from one thread, and nothing that a client sends makes it throw.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <optional>
 
@@ -36,6 +37,9 @@ class Machine {
   // True: to be disconnected.
   bool ended(SessionId session) const { return sessions_.at(session).ended; }
   Outbox& outbox(SessionId session) { return sessions_.at(session).outbox; }
+
+  // How many requests it has handled; from any thread.
+  std::uint64_t requests() const { return requests_; }
 
   // The nodes themselves, with watches fired on every change: for what acts as the toolstack here.
   View& nodes() { return nodes_; }
@@ -87,6 +91,7 @@ class Machine {
   std::map<std::string, Permissions> special_;  // who may see "@..." events
   std::map<SessionId, Session> sessions_;       // oldest first
   SessionId last_session_ = 0;
+  std::atomic<std::uint64_t> requests_ = 0;
 };
 
 }  // namespace ringback::xenstore::server

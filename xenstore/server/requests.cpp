@@ -66,6 +66,7 @@ bool is_privileged(std::uint32_t type) {
 }  // namespace
 
 void Machine::handle(Session& session, const Request& request) {
+  ++requests_;
   const Reply reply = perform(session, request);
   if (session.ended) return;  // it released its own domain
   if (!reply) return session.outbox.answer_error(request, reply.error());

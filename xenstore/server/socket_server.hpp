@@ -28,6 +28,9 @@ class StoreServer {
   // "@releaseDomain" fires.
   void release(DomainId domain);
 
+  // What it has been asked, in number; from any thread.
+  std::uint64_t requests() const { return machine_.requests(); }
+
  private:
   struct Listener {
     hypervisor::Descriptor socket;
