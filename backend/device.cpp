@@ -54,7 +54,10 @@ Device::Device(const Shared& shared, xenstore::VifId id, std::string backend, st
       frontend_(std::move(frontend)) {}
 
 Backoff::Clock::duration Device::look() {
-  auto seen = view();
+  // Where there is no vif it may have to be made now: all that this takes is read at once.
+  const bool all = vif_ == nullptr;
+  auto keys = all ? read_backend() : read_backend_state();
+  auto seen = keys.and_then([this](const auto& backend) { return view(backend); });
   if (!seen) {
     spdlog::error("{}: {}", name_, seen.error().what);
     return between_attempts;
@@ -67,7 +70,7 @@ Backoff::Clock::duration Device::look() {
   const auto wait = hold_back(*seen);
   waits_for_host_ &= has_rings();  // an offer that waited is made again where it is still wanted
   const bool waited = waits_for_host_;
-  act(handshake_.see(*seen));
+  act(handshake_.see(*seen), all ? std::move(*keys) : xenstore::Keys());
   if (waited && waits_for_host_ && has_rings()) try_to_connect();
   if (!waits_for_host_) return wait;
   return std::max<Backoff::Clock::duration>(next_attempt_ - Backoff::Clock::now(),
@@ -78,7 +81,7 @@ Backoff::Clock::duration Device::look() {
 // understood changes nothing.
 void Device::follow_policy() {
   if (!vif_ || vif_->config().port != xenstore::PortKind::software_switch) return;
-  const auto keys = xenstore::read_directory(shared_.store, backend_);
+  const auto keys = read_backend();
   if (!keys) return spdlog::error("{}: {}", name_, keys.error().what);
   if (!keys->contains("state")) return;  // a directory that has just gone asks for nothing
   const auto policy = xenstore::parse_port_policy(*keys);
@@ -104,28 +107,39 @@ void Device::replace_tap() {
   try_to_connect();
 }
 
-Result<BackendView> Device::view() const {
-  BackendView seen;
-  const auto read = [this](const std::string& path) { return shared_.store.read(path); };
-  const auto backend_state = read(backend_ + "/state");
-  const auto online = read(backend_ + "/online");
-  const auto hotplug = read(backend_ + "/hotplug-status");
+Result<xenstore::Keys> Device::read_backend() const {
+  return xenstore::read_keys(shared_.store, backend_, xenstore::backend_key_names());
+}
+
+// What view() takes of it.
+Result<xenstore::Keys> Device::read_backend_state() const {
+  xenstore::Keys keys;
+  for (const char* name : {"state", "online", "hotplug-status"}) {
+    auto value = shared_.store.read(fmt::format("{}/{}", backend_, name));
+    if (!value) return tl::unexpected(value.error());
+    if (*value) keys.emplace(name, std::move(**value));
+  }
+  return keys;
+}
+
+Result<BackendView> Device::view(const xenstore::Keys& backend) const {
   // To a driver domain a frontend that has gone with its domain is out of reach, not missing. What
   // its guest hides from us has gone as well.
-  const auto frontend_state =
-      read(frontend_ + "/state")
-          .or_else([](const Error& error) -> Result<std::optional<std::string>> {
-            if (error.code == EACCES) return std::nullopt;
-            return tl::unexpected(error);
-          });
-  for (const auto* value : {&backend_state, &online, &hotplug, &frontend_state})
-    if (!*value) return tl::unexpected(value->error());
-  seen.backend_exists = backend_state->has_value();
-  seen.frontend_exists = frontend_state->has_value();
-  seen.backend_state = xenstore::parse_xenbus_state(*backend_state);
+  const auto frontend_state = shared_.store.read(frontend_ + "/state");
+  if (!frontend_state && frontend_state.error().code != EACCES)
+    return tl::unexpected(frontend_state.error());
+  const auto ours = [&](std::string_view key) {
+    const auto at = backend.find(key);
+    return at == backend.end() ? std::nullopt : std::optional<std::string_view>(at->second);
+  };
+  BackendView seen;
+  seen.backend_exists = ours("state").has_value();
+  seen.backend_state = xenstore::parse_xenbus_state(ours("state"));
+  seen.online = ours("online") != "0";
+  seen.hotplug_connected = ours("hotplug-status") == "connected";
+  if (!frontend_state || !*frontend_state) return seen;
+  seen.frontend_exists = true;
   seen.frontend_state = xenstore::parse_xenbus_state(*frontend_state);
-  seen.online = *online != "0";
-  seen.hotplug_connected = *hotplug == "connected";
   return seen;
 }
 
@@ -144,21 +158,22 @@ Backoff::Clock::duration Device::hold_back(BackendView& seen) {
   return left;
 }
 
-void Device::act(std::vector<BackendAction> actions) {
+void Device::act(std::vector<BackendAction> actions, xenstore::Keys known) {
   for (std::size_t i = 0; i < actions.size(); ++i) {
     std::vector<BackendAction> more;
     switch (actions[i]) {
       case BackendAction::offer:
-        if (auto instead = offer()) {
+        if (auto instead = offer(known)) {
           actions.resize(i + 1);  // what was to come stood on the offer
           more = std::move(*instead);
         }
+        known.clear();  // it has written there
         break;
       case BackendAction::connect:  // the last one
-        try_to_connect();
+        try_to_connect(known);
         break;
       case BackendAction::announce:
-        announce();
+        announce(known);
         break;
       case BackendAction::disconnect:
         disconnect();
@@ -179,7 +194,7 @@ void Device::act(std::vector<BackendAction> actions) {
 }
 
 // Returns what is to be done instead, where it can't be offered: nothing, where it is tried again.
-std::optional<std::vector<BackendAction>> Device::offer() {
+std::optional<std::vector<BackendAction>> Device::offer(const xenstore::Keys& known) {
   if (is_too_early()) {
     handshake_.postpone_offer();
     return std::vector<BackendAction>();
@@ -187,7 +202,7 @@ std::optional<std::vector<BackendAction>> Device::offer() {
   // The network device is there before InitWait is: the toolstack runs its script on it then (note
   // 31).
   shared_.kept.remove(name_);  // the next rings are new ones
-  const auto done = prepare(false).and_then([this](bool made) {
+  const auto done = prepare(false, known).and_then([this](bool made) {
     const auto& config = vif_->config();
     // A guest may have it offered as often as it likes, without a line for each in the log.
     spdlog::log(
@@ -238,9 +253,9 @@ bool Device::has_rings() const {
   return handshake_.state() == State::attached || handshake_.state() == State::connected;
 }
 
-void Device::try_to_connect() {
+void Device::try_to_connect(const xenstore::Keys& known) {
   if (is_too_early()) return;
-  const auto prepared = prepare(true);  // a daemon before this one may have made the offer
+  const auto prepared = prepare(true, known);  // a daemon before this one may have made the offer
   const auto frontend = prepared.and_then([this](bool) { return frontend_keys(); });
   // A daemon before this one has said so: to these rings.
   const bool resumes = handshake_.said() == XenbusState::connected;
@@ -259,7 +274,7 @@ void Device::try_to_connect() {
   connected_since_ = Backoff::Clock::now();
   // Where it has been announced before, that is all there is to do.
   if (handshake_.state() == xenstore::BackendHandshake::State::connected) vif_->set_carrier(true);
-  act(handshake_.connect_done(true));
+  act(handshake_.connect_done(true), known);
   if (resumes && vif_->has_new_tap())  // whether or not a daemon ran when that happened
     report(
         "its tap was deleted; there is a new one, down and in no bridge: bring it up and put it "
@@ -267,16 +282,19 @@ void Device::try_to_connect() {
 }
 
 Result<xenstore::FrontendKeys> Device::frontend_keys() const {
-  return xenstore::read_directory(shared_.store, frontend_).and_then([this](const auto& all) {
-    return xenstore::parse_frontend_keys(all, vif_->config().max_queues);
-  });
+  const auto most = vif_->config().max_queues;
+  return xenstore::read_keys(shared_.store, frontend_, xenstore::frontend_key_names(most))
+      .and_then([most](const auto& keys) { return xenstore::parse_frontend_keys(keys, most); });
 }
 
-void Device::announce() {
+void Device::announce(const xenstore::Keys& known) {
   if (vif_) vif_->set_carrier(true);
   // What an earlier attempt met with is over.
-  if (!waits_for_host_) log_failure(shared_.store.remove(backend_ + "/error"));
-  say(XenbusState::connected);
+  if (!waits_for_host_ && (known.empty() || known.contains("error")))
+    log_failure(shared_.store.remove(backend_ + "/error"));
+  const auto said = known.find("state");
+  if (said == known.end() || said->second != text(XenbusState::connected))
+    say(XenbusState::connected);
 }
 
 void Device::disconnect() {
@@ -315,8 +333,8 @@ void Device::give_up_tap() {
 // The vif and its port, made from what the toolstack wrote; kept while that stays the same. True:
 // it was made. A guest that has been offered so many queues may have them, whatever was written
 // since, or is what is offered by this version.
-Result<bool> Device::prepare(bool offered) {
-  auto keys = xenstore::read_directory(shared_.store, backend_);
+Result<bool> Device::prepare(bool offered, const xenstore::Keys& known) {
+  const auto keys = known.empty() ? read_backend() : Result<xenstore::Keys>(known);
   if (!keys) return tl::unexpected(keys.error());
   if (!keys->contains("state")) return failure(directory_gone, backend_ + " has gone");
   auto config = xenstore::parse_vif_config(id_, *keys);

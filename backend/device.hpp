@@ -48,22 +48,25 @@ class Device {
   bool gone() const { return handshake_.state() == xenstore::BackendHandshake::State::gone; }
 
  private:
-  Result<xenstore::BackendView> view() const;
+  Result<xenstore::Keys> read_backend() const;
+  Result<xenstore::Keys> read_backend_state() const;
+  Result<xenstore::BackendView> view(const xenstore::Keys& backend) const;
   Backoff::Clock::duration hold_back(xenstore::BackendView& seen);
-  void act(std::vector<xenstore::BackendAction> actions);
-  std::optional<std::vector<xenstore::BackendAction>> offer();
+  // known, here and below: what read_backend() has just read; empty where it has not.
+  void act(std::vector<xenstore::BackendAction> actions, xenstore::Keys known = {});
+  std::optional<std::vector<xenstore::BackendAction>> offer(const xenstore::Keys& known);
   bool has_rings() const;
   bool is_too_early();
   void wait_for_host(const Error& lack);
-  void try_to_connect();
+  void try_to_connect(const xenstore::Keys& known = {});
   Result<xenstore::FrontendKeys> frontend_keys() const;
-  void announce();
+  void announce(const xenstore::Keys& known);
   void disconnect();
   void count_short_connection();
   void forget();
   void replace_tap();
   void give_up_tap();
-  Result<bool> prepare(bool offered);
+  Result<bool> prepare(bool offered, const xenstore::Keys& known);
   void refuse(const std::string& what);
   void say(xenstore::XenbusState state);
   Result<void> write_if_there(const xenstore::Keys& keys);
