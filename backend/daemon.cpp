@@ -129,9 +129,10 @@ Result<void> Daemon::open(std::size_t workers, hypervisor::Io::Kind io) {
   if (auto added = loop_->add(store_.fd(), EPOLLIN, [this](std::uint32_t) { store_events(); });
       !added)
     return added;
-  // One watch for all that the toolstack writes; a second one per vif for its frontend's state.
-  if (auto watched = store_.watch(root_, root_token); !watched) return watched;
-  return store_.watch(switches_.keys(), switches_token);
+  if (auto watched = store_.watch(switches_.keys(), switches_token); !watched) return watched;
+  // One watch for all that the toolstack writes; a second one per vif for its frontend's state. It
+  // fires at once, and all vifs are looked for.
+  return store_.watch(root_, root_token);
 }
 
 Result<void> Daemon::run() {
@@ -143,9 +144,6 @@ Result<void> Daemon::run() {
     spdlog::warn(
         "the kernel's netback is loaded and takes every new vif; unload xen-netback and keep it "
         "away (/etc/modprobe.d: install xen-netback /bin/false) for this daemon to serve them");
-  scan();
-  remove_orphans();
-  look_after_switches();
   if (auto ran = loop_->run(); !ran) return ran;
   log_statistics();
   if (ended_by_.code != 0) return tl::unexpected(ended_by_);
@@ -177,12 +175,14 @@ void Daemon::store_events() {
       touched.insert(*id);
     }
   }
-  if (all) scan();
+  // First: a switch that a vif below is the first to name reads its keys itself.
+  if (switches) switches_.follow_policies();
+  if (all) touched.merge(all_vifs());
   for (const VifId id : touched) look_at(id);
   for (const VifId id : with_policy)
     if (const auto found = devices_.find(id); found != devices_.end())
       found->second.follow_policy();
-  if (switches) switches_.follow_policies();
+  if (all && !std::exchange(looked_for_orphans_, true)) remove_orphans();
   look_after_switches();
 }
 
@@ -235,12 +235,11 @@ void Daemon::look_after_switches() {
   });
 }
 
-// The whole tree, or a domain's part of it, was made or removed at once.
-void Daemon::scan() {
-  if (lost_.code != 0) return;
-  std::vector<VifId> known;
-  for (const auto& [id, device] : devices_) known.push_back(id);
-  for (const VifId id : known) look_at(id);
+// When the whole tree, or a domain's part of it, was made or removed at once: those that are there,
+// and those known here, which may have gone.
+std::set<VifId> Daemon::all_vifs() {
+  std::set<VifId> vifs;
+  for (const auto& [id, device] : devices_) vifs.insert(id);
   bool all = true;
   const auto list = [&](const std::string& path) {
     auto names = store_.list(path);
@@ -250,16 +249,19 @@ void Daemon::scan() {
   };
   for (const auto& domain : list(root_))
     for (const auto& handle : list(root_ + "/" + domain))
-      if (const auto id = vif_of(domain + "/" + handle)) look_at(*id);
-  if (all || std::exchange(scans_later_, true)) return;
+      if (const auto id = vif_of(domain + "/" + handle)) vifs.insert(*id);
+  if (all || std::exchange(lists_later_, true)) return vifs;
   loop_->after(store_time, [this] {
-    scans_later_ = false;
-    scan();
+    lists_later_ = false;
+    if (lost_.code != 0) return;
+    for (const VifId id : all_vifs()) look_at(id);
   });
+  return vifs;
 }
 
 // A store that does not answer is no reason to take a guest's tap, nor what is kept of its rings.
 bool Daemon::has_gone(VifId id) {
+  if (devices_.contains(id)) return false;
   const auto frontend = store_.read(xenstore::backend_path(own_, id) + "/frontend");
   return frontend && !*frontend;
 }
@@ -304,12 +306,13 @@ void Daemon::look_at(VifId id) {
     if (kernel_netback_.loaded() && !is_ours(id)) return;
     left_to_kernel_.erase(id);
     found = devices_.try_emplace(id, shared_, id, backend, **frontend).first;
-    // Fires at once, so the device is looked at again with whatever happened in between.
+    // Fires at once, and the device is looked at then.
     if (auto watched = store_.watch(found->second.frontend() + "/state", path_of(id)); !watched) {
       found->second.report(watched.error().what);
       devices_.erase(found);
-      return look_later(id, store_time);
+      look_later(id, store_time);
     }
+    return;
   }
   Device& device = found->second;
   if (const auto wait = device.look(); wait != EventLoop::Clock::duration{}) look_later(id, wait);

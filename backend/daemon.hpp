@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "backend/device.hpp"
@@ -40,7 +41,7 @@ class Daemon {
   void lose_store(const Error& why);
   void look_for_store(bool told);
   void worker_reports();
-  void scan();
+  std::set<xenstore::VifId> all_vifs();
   void remove_orphans();
   bool has_gone(xenstore::VifId id);
   bool remove_what_is_left_of(xenstore::VifId id);
@@ -71,8 +72,9 @@ class Daemon {
     hypervisor::EventLoop::TimerId timer;
   };
   std::map<xenstore::VifId, Wait> waiting_;  // a timer looks at them
-  bool scans_later_ = false;                 // a timer does
-  bool looking_after_switches_ = false;      // a timer does, after:
+  bool looked_for_orphans_ = false;
+  bool lists_later_ = false;             // a timer does
+  bool looking_after_switches_ = false;  // a timer does, after:
   hypervisor::EventLoop::Clock::duration switch_wait_;
   struct Left {
     hypervisor::EventLoop::Clock::time_point since;  // the kernel has heard of it
