@@ -23,12 +23,13 @@ struct Recorder final : Sink {
   std::vector<Bytes> received;
 };
 
-// The same flow each time, of an address that nobody has.
-Bytes datagram(unsigned flow, std::uint8_t number) {
+// Of a flow, to an address that nobody has.
+Bytes datagram(std::uint8_t flow, std::uint8_t number) {
   std::mt19937 random(flow);
   auto frame = net::test::build({.protocol = 17, .payload_size = 300}, random);
   frame.octets[0] = 0x02;
   frame.octets[6] = 0x06;
+  frame.octets[frame.octets.size() - 2] = flow;
   frame.octets.back() = number;
   const auto bytes = net::test::bytes(frame.octets);
   return {bytes.begin(), bytes.end()};
@@ -150,20 +151,20 @@ TEST_CASE("a receiver with more queues than the sender gets each flow on one and
   SwitchPort port(world.network, "vif4.0");
   std::array<Recorder, 4> queues;
   port.connect({&queues[0], &queues[1], &queues[2], &queues[3]});
-  constexpr unsigned flows = 60;
+  constexpr std::uint8_t flows = 60;
   for (std::uint8_t number = 0; number < 3; ++number) {
-    for (unsigned flow = 0; flow < flows; ++flow) world.guest(1).send(datagram(flow, number));
+    for (std::uint8_t flow = 0; flow < flows; ++flow) world.guest(1).send(datagram(flow, number));
     world.serve();
     world.guest(1).tx_responses();
   }
-  std::map<Bytes, std::size_t> queue_of;  // by a flow's first frame
+  std::map<std::byte, std::size_t> queue_of;
   for (std::size_t queue = 0; queue < queues.size(); ++queue) {
     CHECK(queues[queue].received.size() > 3 * flows / 16);
-    std::map<Bytes, std::uint8_t> next;
-    for (Bytes frame : queues[queue].received) {
-      const auto number = std::to_integer<std::uint8_t>(std::exchange(frame.back(), std::byte{0}));
-      CHECK(number == next[frame]++);
-      CHECK(queue_of.try_emplace(frame, queue).first->second == queue);
+    std::map<std::byte, std::uint8_t> next;
+    for (const Bytes& frame : queues[queue].received) {
+      const std::byte flow = frame[frame.size() - 2];
+      CHECK(frame.back() == std::byte{next[flow]++});
+      CHECK(queue_of.try_emplace(flow, queue).first->second == queue);
     }
   }
   CHECK(queue_of.size() == flows);
