@@ -1,5 +1,5 @@
 // What the parts of the data path cost, one by one. To be run in domain 0 of the embedded
-// hypervisor (in_domains.sh), for the grant copies.
+// hypervisor, for the grant copies (parts.sh).
 #include <benchmark/benchmark.h>
 
 #include <numeric>
