@@ -3,6 +3,7 @@
 #
 #   NAME_title               what it is called
 #   NAME_sizes               bytes of the frames that it can carry
+#   NAME_slots               of its rings, where they can be chosen: each is tried, and $slots says which. Ours have 256 (netif.h)
 #   NAME_start               starts it, or fails; its processes go into peer_pids
 #   NAME_command SIZE [options of ringback-pktgen...]
 #                            sets `command` to what sends and receives through it, on CPU 0
@@ -10,6 +11,7 @@
 # CPU 1 is the switch's. Where there is no process that switches (the kernel's bridge) the receiver has it.
 
 switch_cpu=1
+dpdk_slots="256 1024"
 short_sizes="64 128 256 512 1024 1514"
 peer_pids=()
 
@@ -92,26 +94,30 @@ dpdk_command() {
 
 memif_title="DPDK testpmd, memif"
 memif_sizes=$short_sizes
+memif_slots=$dpdk_slots
 memif_start() {
   rm -f "$lab"/memif[01].sock # of one that has crashed, which testpmd does now and then when its client goes
-  testpmd memif --vdev="net_memif0,role=server,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=10" \
-    --vdev="net_memif1,role=server,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=10"
+  testpmd memif --vdev="net_memif0,role=server,id=0,socket=$lab/memif0.sock,socket-abstract=no" \
+    --vdev="net_memif1,role=server,id=1,socket=$lab/memif1.sock,socket-abstract=no"
 }
-# Zero-copy, or the client would copy each frame as well.
+# Zero-copy, or the client would copy each frame as well. The rings are the client's.
 memif_command() {
-  dpdk_command "net_memif0,role=client,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=10,zero-copy=yes" \
-    "net_memif1,role=client,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=10,zero-copy=yes" "$@"
+  local rsize # binary logarithm
+  ((slots == 256)) && rsize=8 || rsize=10
+  dpdk_command "net_memif0,role=client,id=0,socket=$lab/memif0.sock,socket-abstract=no,rsize=$rsize,zero-copy=yes" \
+    "net_memif1,role=client,id=1,socket=$lab/memif1.sock,socket-abstract=no,rsize=$rsize,zero-copy=yes" "$@"
 }
 
 vhost_title="DPDK testpmd, vhost-user and virtio-user"
 vhost_sizes=$short_sizes
+vhost_slots=$dpdk_slots
 vhost_start() {
   rm -f "$lab"/vhost[01]
   testpmd vhost --vdev="net_vhost0,iface=$lab/vhost0,queues=1" --vdev="net_vhost1,iface=$lab/vhost1,queues=1"
 }
 vhost_command() {
-  dpdk_command "net_virtio_user0,path=$lab/vhost0,queues=1,queue_size=1024" \
-    "net_virtio_user1,path=$lab/vhost1,queues=1,queue_size=1024" "$@"
+  dpdk_command "net_virtio_user0,path=$lab/vhost0,queues=1,queue_size=$slots" \
+    "net_virtio_user1,path=$lab/vhost1,queues=1,queue_size=$slots" "$@"
 }
 
 # ovs NAME [key=value...]: a daemon of its own, with nothing of the machine's
@@ -133,6 +139,7 @@ vsctl() { ovs-vsctl --timeout=15 "--db=unix:$OVS_RUNDIR/db.sock" "$@"; }
 
 ovs_dpdk_title="Open vSwitch with DPDK, vhost-user, NORMAL"
 ovs_dpdk_sizes=$short_sizes
+ovs_dpdk_slots=$dpdk_slots
 ovs_dpdk_start() {
   local port
   ovs ovs_dpdk other_config:dpdk-init=true "other_config:dpdk-extra=-m 2048 ${dpdk[*]} --legacy-mem --file-prefix ovs" \
@@ -142,8 +149,8 @@ ovs_dpdk_start() {
   done
 }
 ovs_dpdk_command() {
-  dpdk_command "net_virtio_user0,path=$lab/ovs_dpdk/vhost0,queues=1,queue_size=1024" \
-    "net_virtio_user1,path=$lab/ovs_dpdk/vhost1,queues=1,queue_size=1024" "$@"
+  dpdk_command "net_virtio_user0,path=$lab/ovs_dpdk/vhost0,queues=1,queue_size=$slots" \
+    "net_virtio_user1,path=$lab/ovs_dpdk/vhost1,queues=1,queue_size=$slots" "$@"
 }
 
 # wires NAME: two pairs of veths; the ends that traffic uses are NAME0 and NAME1, the others NAME0s and NAME1s

@@ -38,7 +38,7 @@ def worst(goals): [goals] | (map(select(.figure == null)) + sort_by(if .figure t
   class: usual_class,
   figures: [
     usual_class as $class |
-    $samples | group_by([.name, .size, .touch])[] | select(.[0].size)
+    $samples | map(select(.beside != "slots")) | group_by([.name, .size, .touch])[] | select(.[0].size)
     | {name: .[0].name, title: ($peers[.[0].name] // .[0].name), size: .[0].size, touch: .[0].touch,
        frames_per_second: (good | map(pps) | spread), bits_per_second: (good | map(bps) | spread),
        near: (good | map(select(.machine.class == "near") | pps) | spread), far: (good | map(select(.machine.class == "far") | pps) | spread),
@@ -49,6 +49,10 @@ def worst(goals): [goals] | (map(select(.figure == null)) + sort_by(if .figure t
   ratios: [
     $peers | keys[] | select(. != "ours") as $peer | ($samples | map(select(.name == $peer and .size)) | group_by([.size, .touch])[] | .[0])
     | {peer: $peer, title: $peers[$peer], size: .size, touch: .touch, ratio: (ratios("ours"; $peer; $peer; .size; .touch) | spread)}],
+  slots: [
+    $samples | map(select(.beside == "slots")) | group_by(.name)[] | .[0].name as $peer
+    | {peer: $peer, title: $peers[$peer], used: ([$samples[] | select(.name == $peer and .beside == $peer) | .slots][0]),
+       tried: [group_by(.slots)[] | {slots: .[0].slots, frames_per_second: (map(pps) | max)}]}],
   unavailable: [$samples[] | select(.error) | {name: .name, size: .size, error: .error}],
   goals: [
     against(1; "64 B, against the memif switch"; 1.3; "memif"; 64),

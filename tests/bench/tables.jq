@@ -17,4 +17,6 @@ def titles: {polling: "ours, guests that poll", sleeping: "ours, guests that sle
   (.figures | sort_by(.size, .touch, -(.usual.frames_per_second.median // .frames_per_second.median // 0))[] | select(.frames_per_second)
     | . as $f | ([$all.ratios[] | select(.peer == $f.name and .size == $f.size and .touch == $f.touch) | .ratio][0]) as $ratio
     | "| \(.size)\(if .touch == "yes" then ", written and read" else "" end) | \(titles[.name] // .title) | \(.frames_per_second | range(1e6)) | \(.bits_per_second | range(1e9)) | \(.near.median | if . then . / 1e6 | digits(2) else "-" end) | \(.far.median | if . then . / 1e6 | digits(2) else "-" end) | \(.frames_per_second.count) | \(.lost_share | if . then "\(. * 100 | digits(1)) %" else "-" end) | \($ratio | range(1)) | \(.rejected) |"),
+  (if (.slots | length) > 0 then "", "A peer's rings have as many slots as serve it best, by the best of short runs with 64 bytes; ours have 256, as netif.h says.", "",
+    (.slots[] | "- \(.title): \(.used // "none"), of \(.tried | map("\(.slots) (\(.frames_per_second / 1e6 | digits(2)) Mpps)") | join(" and "))") else empty end),
   (if (.unavailable | length) > 0 then "", "What could not be measured:", "", (.unavailable[] | "- **\(.name)**\(if .size then ", \(.size) bytes" else "" end): \(.error | line)") else empty end)
