@@ -54,8 +54,8 @@ Device::Device(const Shared& shared, xenstore::VifId id, std::string backend, st
       frontend_(std::move(frontend)) {}
 
 Backoff::Clock::duration Device::look() {
-  // Where there is no vif it may have to be made now: all that this takes is read at once.
-  const bool all = vif_ == nullptr;
+  // At first there is no vif, and it may have to be made now: all that this takes is read at once.
+  const bool all = handshake_.state() == xenstore::BackendHandshake::State::idle;
   auto keys = all ? read_backend() : read_backend_state();
   auto seen = keys.and_then([this](const auto& backend) { return view(backend); });
   if (!seen) {

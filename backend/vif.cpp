@@ -104,7 +104,8 @@ Result<void> Vif::connect(const xenstore::FrontendKeys& frontend,
     queues_.push_back({&worker, *queue});
     sinks.push_back(&(*queue)->sink());
   }
-  if (switch_ != nullptr) switch_->connect(std::move(sinks));
+  // Each of its queues may be another processor's.
+  if (switch_ != nullptr) switch_->connect(std::move(sinks), true);
   return {};
 }
 

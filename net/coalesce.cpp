@@ -28,7 +28,20 @@ unsigned flags_of(Bytes frame, const Headers& headers) {
   return load8(frame, headers.transport_offset + std::size_t{13});
 }
 
-// MAC addresses, tags, IP addresses and ports.
+// TCP with nothing between it and IP's own header, as nearly all is. Linux looks no further either.
+bool is_plain(const Headers& headers) {
+  return headers.transport == Headers::Transport::tcp && !headers.fragment &&
+         headers.transport_offset == headers.network_offset + (is_ipv4(headers) ? 20 : 40);
+}
+
+// A fragment past the first, and what lies behind unknown headers, may be of any flow.
+bool may_be_tcp(const Headers& headers) {
+  return headers.network != Headers::Network::other &&
+         (headers.transport == Headers::Transport::tcp ||
+          headers.transport == Headers::Transport::other);
+}
+
+// MAC addresses, tags, IP addresses and ports, of two that are plain.
 bool same_flow(Bytes one, const Headers& of_one, Bytes other, const Headers& of_other) {
   const std::size_t network = of_one.network_offset, transport = of_one.transport_offset;
   if (network != of_other.network_offset || transport != of_other.transport_offset) return false;
@@ -96,15 +109,17 @@ void Coalescer::add(std::span<std::byte> frame) {
   const std::size_t number = frame_count_++;
   frames_[number] = frame;
   const auto headers = parse_headers(frame, frame.size());
-  const bool is_tcp =
-      headers && headers->transport == Headers::Transport::tcp && !headers->fragment;
-  const Segment segment{frame, is_tcp ? *headers : Headers{}};
-  for (std::size_t i = run_count_; is_tcp && i-- > 0 && i + most_open >= run_count_;) {
+  const bool plain = headers && is_plain(*headers);
+  const Segment segment{frame, plain ? *headers : Headers{}};
+  for (std::size_t i = run_count_;
+       headers && may_be_tcp(*headers) && i-- > 0 && i + most_open >= run_count_;) {
     Run& run = runs_[i];
-    if (!run.open || !same_flow(run.frame, run.headers, frame, segment.headers)) continue;
-    if (!continues(run, segment)) {
-      run.open = false;  // what comes later may not go before this one
-      break;
+    if (!run.open) continue;
+    if (plain && !same_flow(run.frame, run.headers, frame, segment.headers)) continue;
+    if (!plain || !continues(run, segment)) {
+      // What comes later may not go before this one.
+      run.open = false;
+      continue;
     }
     const std::size_t payload = segment.payload();
     following_[run.last] = number;
@@ -123,7 +138,7 @@ void Coalescer::add(std::span<std::byte> frame) {
   run.offload = {};
   run.frame = frame;
   run.first = run.last = number;
-  run.open = is_tcp && opens(segment);
+  run.open = plain && opens(segment);
   if (!run.open) return;
   run.headers = segment.headers;
   run.payload = segment.payload();

@@ -46,10 +46,11 @@ class Coalescer {
   explicit Coalescer(std::size_t largest = largest_frame) : largest_(largest) {}
 
   // The next frame that came, at least an Ethernet header, which outlives this; at most max_frames.
-  // A segment whose checksums are wrong stays as it is.
+  // A segment whose checksums are wrong stays as it is, and one with IP options or extension
+  // headers.
   void add(std::span<std::byte> frame);
 
-  // In the order in which their first frames came: a flow's bytes stay in order.
+  // In the order in which their first frames came: a flow's frames stay in order.
   std::span<const Run> runs() const { return {runs_.data(), run_count_}; }
   // Writes a run of two segments or more to out, which has its size.
   void write(const Run& run, std::span<std::byte> out) const;

@@ -89,6 +89,8 @@ TEST_CASE("segments of any super-frame become it again") {
   int rounds = 0;
   for (int round = 0; round < 2000; ++round) {
     Frame kind = random_frame(random, 6, 20'000);
+    kind.ip_options = 0;
+    kind.extensions.clear();
     if (kind.payload_size < smallest_segment) continue;
     const std::uint32_t flags = ack | (random() % 2 != 0U ? ece : 0) |
                                 (random() % 2 != 0U ? psh : 0) | (random() % 4 == 0U ? fin : 0);
@@ -164,7 +166,8 @@ TEST_CASE("whatever comes goes: in segments again it is the same and in a flow's
       }
     }
   }
-  CHECK(coalesced > 10'000);  // it is no test of leaving all alone
+  CAPTURE(coalesced);
+  CHECK(coalesced > 1'000);  // it is no test of leaving all alone
 }
 
 TEST_CASE("a wrong checksum stays wrong") {
@@ -249,6 +252,25 @@ TEST_CASE("no segment goes before one of its flow that came before it") {
   finish_ipv4(frame, only_ack);
   finish(frame, only_ack);
   came.insert(came.begin() + 2, only_ack);
+  CHECK(segments_of_runs(came) == Counts{2, 1, 3});
+}
+
+TEST_CASE("nor before what may be one of its flow") {
+  Random random(10);
+  const Frame frame = super_frame(plain, random);
+  const auto with = [&](Frame other) {
+    other = super_frame(other, random);
+    auto came = segments_of(frame.octets, 1000);
+    came.insert(came.begin() + 2, other.octets);
+    return segments_of_runs(came);
+  };
+  CHECK(with({.ip_options = 4, .payload_size = 100}) == Counts{2, 1, 3});
+  CHECK(with({.v6 = true, .extensions = {60}, .payload_size = 100}) == Counts{2, 1, 3});
+  CHECK(with({.protocol = 17, .payload_size = 100}) == Counts{5, 1});
+  auto came = segments_of(frame.octets, 1000);
+  Octets fragment = came[2];
+  put(fragment, frame.network + 6, 2, 0x2001);
+  came.insert(came.begin() + 2, fragment);
   CHECK(segments_of_runs(came) == Counts{2, 1, 3});
 }
 

@@ -15,6 +15,12 @@ bool same_flow(const Frame& one, const Frame& other) {
          std::memcmp(one.head.data(), other.head.data(), net::macs_size + net::vlan_tag_size) == 0;
 }
 
+// A super-frame may become so many.
+std::uint32_t frames_in(const Frame& frame) {
+  if (frame.offload.gso == net::Gso::none) return 1;
+  return (frame.size + frame.offload.gso_size - 1) / frame.offload.gso_size;
+}
+
 template <class See>
 void for_each(std::uint64_t set, See see) {
   for (; set != 0; set &= set - 1) see(static_cast<std::size_t>(std::countr_zero(set)));
@@ -38,7 +44,8 @@ void Passage::look_up(MacTable& macs, GroupTable* groups, Moment now, Counters& 
     last = &frame;
     if (way.list == nullptr) {
       counters.drop(way.lost);
-    } else if (way.list == &flooded_ && from_.storm && !from_.storm->allow(now.nanoseconds)) {
+    } else if (way.list == &flooded_ && from_.storm &&
+               !from_.storm->allow(now.nanoseconds, frames_in(frame))) {
       counters.drop(Drop::storm);
     } else {
       vlans_[i] = way.vlan;
@@ -123,7 +130,7 @@ void Passage::deliver(std::size_t queue, Copier& copier, Counters& counters) {
 }
 
 // Returns those that it was given. A flow stays on its queue, because the sender keeps it on his;
-// where the receiver has more, flows are spread over all of them.
+// where a guest has more, flows are spread over all of them.
 Passage::Set Passage::give(PortNumber to, Set frames, std::size_t queue, Copier& copier) {
   const PortTable::Place& place = ports_.places[to];
   if (place.sinks.empty()) return 0;
@@ -135,10 +142,10 @@ Passage::Set Passage::give(PortNumber to, Set frames, std::size_t queue, Copier&
     members[size++] = &burst_[i];
   });
   if (size == 0) return frames;
-  if (place.sinks.size() <= std::max<std::size_t>(from_.sinks.size(), 1))
-    place.sinks[queue % place.sinks.size()]->deliver({members.data(), size}, copier);
-  else
+  if (place.spreads && place.sinks.size() > std::max<std::size_t>(from_.sinks.size(), 1))
     spread(place, {members.data(), size}, copier);
+  else
+    place.sinks[queue % place.sinks.size()]->deliver({members.data(), size}, copier);
   return frames;
 }
 

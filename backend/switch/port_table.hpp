@@ -17,6 +17,7 @@ struct PortTable {
     bool used = false;
     std::string name;
     std::vector<Sink*> sinks;                            // by queue; empty: not connected
+    bool spreads = false;                                // flows over all of them
     std::shared_ptr<const xenstore::PortPolicy> policy;  // null: none
     std::shared_ptr<StormMeter> storm;                   // null: no limit
     bool mirrors() const { return policy && policy->mirror; }

@@ -69,9 +69,12 @@ std::size_t SoftwareSwitch::port_count() const {
       std::ranges::count(owned_->places, true, &PortTable::Place::used));
 }
 
-void SoftwareSwitch::connect(PortNumber port, std::vector<Sink*> sinks) {
+void SoftwareSwitch::connect(PortNumber port, std::vector<Sink*> sinks, bool spread) {
   if (!sinks.empty()) groups_.admit(port, clock_().seconds());
-  change([&](auto& places) { places[port].sinks = std::move(sinks); });
+  change([&](auto& places) {
+    places[port].sinks = std::move(sinks);
+    places[port].spreads = spread;
+  });
 }
 
 bool SoftwareSwitch::set_policy(PortNumber port, const xenstore::PortPolicy& policy) {

@@ -37,9 +37,9 @@ class SoftwareSwitch {
   PortNumber add(std::string name);
   void remove(PortNumber port);
   std::size_t port_count() const;
-  // The vif's queues as receivers; empty: disconnected. When it returns no worker uses the former
-  // ones.
-  void connect(PortNumber port, std::vector<Sink*> sinks);
+  // The vif's queues as receivers; empty: disconnected. spread: what comes from a sender with fewer
+  // queues is spread over all of them, by flows. When it returns no worker uses the former ones.
+  void connect(PortNumber port, std::vector<Sink*> sinks, bool spread = false);
   // In force when it returns, and no frame waits for it. False: not all its addresses could be
   // kept, as there are too many.
   bool set_policy(PortNumber port, const xenstore::PortPolicy& policy);
@@ -75,7 +75,9 @@ class SwitchPort final : public Port {
   SwitchPort(const SwitchPort&) = delete;
   SwitchPort& operator=(const SwitchPort&) = delete;
 
-  void connect(std::vector<Sink*> sinks) { switch_->connect(number_, std::move(sinks)); }
+  void connect(std::vector<Sink*> sinks, bool spread = false) {
+    switch_->connect(number_, std::move(sinks), spread);
+  }
   bool set_policy(const xenstore::PortPolicy& policy) {
     return switch_->set_policy(number_, policy);
   }

@@ -29,6 +29,14 @@ TEST_CASE("a low rate lets a burst pass at once and a rate of nothing lets nothi
   CHECK(allowed(none, second, 10) == 0);
 }
 
+TEST_CASE("a super-frame counts as what may become of it") {
+  StormMeter meter(1000);
+  CHECK(meter.allow(second, 60));
+  CHECK_FALSE(meter.allow(second, 41));
+  CHECK(meter.allow(second, 40));
+  CHECK_FALSE(meter.allow(second));
+}
+
 TEST_CASE("another worker's clock that is behind gives no frame too many") {
   StormMeter meter(1000);
   CHECK(allowed(meter, second, 5000) == 100);

@@ -158,7 +158,7 @@ BENCHMARK(toeplitz)->Arg(12)->Arg(36);
 // A burst of 32 full segments of one flow becomes a super-frame, or stays as it is because each is
 // of another flow.
 void coalesce(benchmark::State& state) {
-  const bool one_flow = state.range(0) == 1;
+  const bool one_flow = state.range(0) == 1;  // else 32
   std::vector<std::vector<std::byte>> frames;
   for (std::uint32_t i = 0; i < 32; ++i) {
     auto& frame = frames.emplace_back(tcp_segment(one_flow ? i : 0));
@@ -177,7 +177,7 @@ void coalesce(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * 32);
   count_bytes(state, 32 * frames.front().size());
 }
-BENCHMARK(coalesce)->Arg(1)->Arg(0);
+BENCHMARK(coalesce)->Arg(1)->Arg(32);
 
 }  // namespace
 

@@ -9,7 +9,9 @@ def titles: {
   look_up: "the port of an address, of so many in random order",
   copy: "a grant copy of so many bytes, in batches of 32",
   checksum: "so many bytes summed",
-  headers: "the headers of a TCP segment found"};
+  headers: "the headers of a TCP segment found",
+  toeplitz: "the hash of a flow of so many bytes of addresses and ports",
+  coalesce: "a TCP segment of 1514 bytes put together with others, 32 of so many flows"};
 
 [.benchmarks[] | select(.run_type == "iteration")]
 | (map(select(.error_occurred)) | if length > 0 then error(map("\(.name): \(.error_message)") | unique | join("; ")) else empty end),

@@ -64,6 +64,15 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
 
 namespace {
 
+// ThreadSanitizer has a lock around each atomic, and yields where it is taken.
+constexpr bool is_of_sanitizer([[maybe_unused]] std::uint64_t system_call) {
+#ifdef __SANITIZE_THREAD__
+  return system_call == SYS_sched_yield;
+#else
+  return false;
+#endif
+}
+
 // Counts a thread's system calls, as a debugger sees them, in a process of its own.
 class SystemCalls {
  public:
@@ -118,7 +127,7 @@ class SystemCalls {
       const bool at_call = signal == (SIGTRAP | 0x80);
       __ptrace_syscall_info info{};
       if (at_call) ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info);
-      if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+      if (info.op == PTRACE_SYSCALL_INFO_ENTRY && !is_of_sanitizer(info.entry.nr)) {
         auto& count = shared_->of(info.entry.nr);
         if (&count == &shared_->others) shared_->last_other = info.entry.nr;
         ++count;

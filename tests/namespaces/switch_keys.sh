@@ -30,14 +30,14 @@ for guest in {1..5}; do lab_wait 10 reaches 0 "10.0.0.$guest"; done
 
 # Slow enough to leave the others their part of the CPUs.
 listens() { lab_in 5 ss -Hltn 'sport = :5201' | grep -q .; }
-lab_spawn stream-to 5 iperf3 --server --one-off --interval 0.5 --json
+lab_spawn stream-to 5 iperf3 --server --one-off --interval 1 --json
 lab_wait 5 listens
 lab_spawn stream-from 4 iperf3 --client 10.0.0.5 --bitrate 200M --time 600
 end_stream() {
   kill -INT "${lab_pid[stream-from]}"
   wait "${lab_pid[stream-to]}" "${lab_pid[stream-from]}" || true
-  jq -r '[.intervals[].sum | select(.seconds > 0.4) | .bytes] as $all # the last one is what was left
-    | "a stream of \($all | length / 2) s, at least \($all | min) bytes each half; \(.error)"
+  jq -r '[.intervals[].sum | select(.seconds > 0.8) | .bytes] as $all # the last one is what was left
+    | "a stream of \($all | length) s, at least \($all | min) bytes in each; \(.error)"
     | if ($all | length >= 10 and all(. > 0)) and endswith("; the client has terminated") then . else error end' \
     "$lab/stream-to.log" || fail "the stream did not go on all the while"
 }
@@ -113,7 +113,7 @@ at_most 0 3 send 50 10.0.0.2 || fail "guest 3 got what was for guest 2"
 put $switch/ageing 1
 lab_wait 30 at_least 50 3 send 50 10.0.0.2
 put $switch/ageing 300
-reaches 2 10.0.0.9 || fail "guest 2 does not reach the host"
+lab_wait 10 reaches 2 10.0.0.9
 lab_wait 30 at_most 0 3 send 50 10.0.0.2
 
 # igmp DOMID ADDRESS MESSAGE: with the option that it has to have
@@ -136,21 +136,21 @@ joined() { # guest 2, and the switch has heard it
 # Nobody is asked by a guest that was given no router: reports and groups are for all.
 settle
 frames='igmp[0] = 0x16' lab_wait 5 at_least 1 3 report
-at_least 20 3 send 20 239.1.1.1 || fail "guest 3 did not get a group's frames that are for all"
+lab_wait 5 at_least 20 3 send 20 239.1.1.1
 put "$(vif 1)/ringback/router" 1
 frames='igmp[0] = 0x16' lab_wait 5 at_most 0 3 eval 'query; report'
-frames='igmp[0] = 0x16' at_least 1 1 report || fail "the router did not get a report"
+frames='igmp[0] = 0x16' lab_wait 5 at_least 1 1 report
 settle
-joined || fail "guest 2 did not get the group's frames"
+lab_wait 5 joined
 at_most 0 3 send 20 239.1.1.1 || fail "guest 3 got a group's frames that it did not ask for"
 put $switch/snooping 0
 lab_wait 5 at_least 20 3 send 20 239.1.1.1
-frames='igmp[0] = 0x16' at_least 1 3 report || fail "guest 3 did not get a report that is for all"
+frames='igmp[0] = 0x16' lab_wait 5 at_least 1 3 report
 clear $switch/snooping
 frames='igmp[0] = 0x16' lab_wait 5 at_most 0 3 report
-at_least 20 3 send 20 239.1.1.1 || fail "a group's frames were held back before anybody was asked"
+lab_wait 5 at_least 20 3 send 20 239.1.1.1
 settle
-joined || fail "guest 2 did not get the group's frames"
+lab_wait 5 joined
 at_most 0 3 send 20 239.1.1.1 || fail "guest 3 got a group's frames that it did not ask for"
 clear "$(vif 1)/ringback/router"
 lab_wait 5 eval 'settle; report; at_least 20 3 send 20 239.1.1.1'
@@ -161,7 +161,7 @@ put $switch/ageing soon
 lab_wait 5 grep -q 'vif1.0: ringback/storm = "many"' "$lab/ringbackd.log"
 lab_wait 5 grep -q 'ageing = "soon"' "$lab/ringbackd.log"
 lab_wait 30 at_least 200 2 send 200 239.1.1.1
-reaches 2 10.0.0.9 || fail "guest 2 does not reach the host"
+lab_wait 10 reaches 2 10.0.0.9
 at_most 0 3 send 50 10.0.0.2 || fail "guest 2 was forgotten"
 
 end_stream
