@@ -39,6 +39,7 @@ load() { # FROM TO [PORT]
   at "$2" "{ echo \$BASHPID >/tmp/pid-iperf3-$1; exec iperf3 -R -f m -c $1 -p ${3:-5201} -t 10000; } </dev/null >/tmp/iperf3-$1 2>/dev/null &"
 }
 load_ends() { # FROM TO [PORT]: true if it has gone on until now
+  until_true 30 ping -q -c 1 -W 3 "$2" >/dev/null 2>&1 # whose address has not been asked for in minutes, and an answer waits behind all that flows
   at "$2" "read -r pid </tmp/pid-iperf3-$1; rm /tmp/pid-iperf3-$1; kill \$pid || exit
     while [ -e /proc/\$pid ]; do sleep 0.1; done; grep receiver /tmp/iperf3-$1" | received
 }
