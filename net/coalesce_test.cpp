@@ -116,7 +116,7 @@ TEST_CASE("segments of any super-frame become it again") {
 TEST_CASE("whatever comes goes: in segments again it is the same and in a flow's order") {
   Random random(2);
   std::size_t coalesced = 0;
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 500; ++round) {
     // Some flows, each with its own frames in order, a few of them spoiled, dealt like cards.
     std::vector<std::vector<Octets>> flows(1 + below(random, 12));
     for (auto& flow : flows) {
@@ -167,7 +167,7 @@ TEST_CASE("whatever comes goes: in segments again it is the same and in a flow's
     }
   }
   CAPTURE(coalesced);
-  CHECK(coalesced > 1'000);  // it is no test of leaving all alone
+  CHECK(coalesced > 250);  // it is no test of leaving all alone
 }
 
 TEST_CASE("a wrong checksum stays wrong") {
