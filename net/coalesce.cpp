@@ -1,6 +1,5 @@
 #include "net/coalesce.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 #include "net/bytes.hpp"
