@@ -9,12 +9,6 @@ using namespace ringback::xenstore;
 
 namespace {
 
-Store open_store() {
-  auto store = Store::open();
-  REQUIRE(store);
-  return std::move(*store);
-}
-
 void write(Store& store, const std::string& path, const Keys& keys) {
   for (const auto& [key, value] : keys) REQUIRE(store.write(path + "/" + key, value));
 }

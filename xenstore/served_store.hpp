@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "xenstore/server/socket_server.hpp"
+#include "xenstore/store.hpp"
 
 namespace ringback::xenstore {
 
@@ -52,5 +53,12 @@ class ServedStore {
   std::optional<server::StoreServer> server_;
   std::thread thread_;
 };
+
+// A client of it.
+inline Store open_store() {
+  auto store = Store::open();
+  REQUIRE(store);
+  return std::move(*store);
+}
 
 }  // namespace ringback::xenstore

@@ -13,12 +13,6 @@ using namespace ringback::xenstore;
 
 namespace {
 
-Store open_store() {
-  auto store = Store::open();
-  REQUIRE(store);
-  return std::move(*store);
-}
-
 std::string value_of(Store& store, const std::string& path) {
   return store.read(path)->value_or("(none)");
 }

@@ -18,6 +18,7 @@ using namespace ringback;
 using namespace ringback::control;
 using namespace std::chrono_literals;
 using xenstore::Keys;
+using xenstore::open_store;
 using xenstore::ServedStore;
 using xenstore::Store;
 
@@ -25,10 +26,6 @@ namespace {
 
 constexpr const char* backend_of_3 = "/local/domain/0/backend/vif/3/0";
 constexpr const char* frontend_of_3 = "/local/domain/3/device/vif/0";
-
-Store open_store() {
-  return std::move(*Store::open());
-}
 
 std::string value_of(Store& store, const std::string& path) {
   return store.read(path)->value_or("(none)");
