@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/switch/test_switch.hpp"
+#include "net/test_frames.hpp"
 
 using namespace ringback;
 using namespace ringback::backend;
@@ -177,6 +178,23 @@ TEST_CASE("only what is flooded counts as a storm") {
   CHECK(flooded < 70);
   CHECK(world.drops(1, Drop::storm) == 100 - flooded);
   CHECK(world.send(1, test_frame(2, 1, 100))[1].size() == 1);
+}
+
+TEST_CASE("a super-frame that is flooded counts as the frames that it may become") {
+  World world;
+  world.set(1, {{"ringback/storm", "1"}});
+  std::mt19937 random(1);
+  auto frame = net::test::build({.payload_size = 6'000}, random);
+  frame.octets[0] = 0x02;
+  frame.octets[6] = 0x06;
+  const auto bytes = net::test::bytes(frame.octets);
+  world.guest(1).send(Bytes(bytes.begin(), bytes.end()),
+                      {net::Checksum::partial, net::Gso::tcpv4, 100});
+  world.serve();
+  CHECK(world.guest(3).receive().size() == 1);
+  std::size_t flooded = 0;
+  for (int i = 0; i < 10; ++i) flooded += world.send(1, test_frame(0xff, 1, 100))[2].size();
+  CHECK(flooded == burst_size - 61);
 }
 
 TEST_CASE("a port whose policy changes in something else has no more to flood than before") {

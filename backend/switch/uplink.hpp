@@ -65,7 +65,8 @@ class TapUplinkQueue final : public UplinkQueue {
   TapFrames frames_;
 };
 
-// Frames leave as a network has them: whole, of a page at most, and with their checksums.
+// Frames leave as a network has them: whole, of a page at most, and with their checksums. Segments
+// that come in together go on as a super-frame (net/coalesce.hpp).
 class XdpUplinkQueue final : public UplinkQueue {
  public:
   XdpUplinkQueue(SwitchPort& port, std::size_t index, std::unique_ptr<hypervisor::XdpSocket> socket)

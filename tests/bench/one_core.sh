@@ -3,7 +3,7 @@
 # the switch reaches. Fails if that is below 0.25 for 60-byte frames in bursts of 32.
 set -euo pipefail
 here=$(dirname "$0")
-programs=$1
+programs=${1:?a folder of programs, such as build/release/bin}
 shift
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT

@@ -4,7 +4,7 @@
 set -euo pipefail
 export LC_ALL=C
 here=$(dirname "$0")
-programs=$1 folder=''
+programs=${1:?a folder of programs, such as build/release/bin} folder=''
 shift
 if (($#)) && [[ $1 != -* ]]; then
   folder=$1

@@ -3,20 +3,21 @@
 # that the guest gets. The programs of each folder in turn, $ROUNDS (3) times; all in network namespaces of its own.
 set -euo pipefail
 bench=$(dirname "$(realpath "$0")")
-if [[ ! ${one-} ]]; then
+if [[ ${1-} != --once ]]; then # BIN: what each measurement is, in namespaces of its own
   (($#)) || {
     sed -n '2,3s/^# //p' "$0" >&2
     exit 2
   }
   for ((round = 1; round <= ${ROUNDS:-3}; ++round)); do
-    for bin; do one=yes timeout -k 5 60 "$0" "$(realpath "$bin")"; done
+    for bin; do timeout -k 5 60 "$0" --once "$(realpath "$bin")"; done
   done
   exit
 fi
 . "$bench/../../examples/lab.sh"
 . "$bench/../namespaces/traffic.sh"
 
-lab_start "$1" --workers 1 >&2
+bin=$2
+lab_start "$bin" --workers 1 >&2
 lab_guest 1
 lab_guest 9
 lab_in 0 ip link add nic0 type veth peer name eth0 address 02:00:00:00:00:09 netns domain-9
@@ -32,7 +33,7 @@ lab_spawn iperf3 1 iperf3 --server --one-off
 lab_wait 5 listens
 had=$(lab_in 1 ip -json -s link show eth0)
 gbits=$(lab_in 9 iperf3 --client 10.0.0.1 --time 3 --json | jq '.end.sum_received.bits_per_second / 1e9')
-lab_in 1 ip -json -s link show eth0 | jq -r --argjson had "$had" --argjson gbits "$gbits" --arg bin "$1" '
+lab_in 1 ip -json -s link show eth0 | jq -r --argjson had "$had" --argjson gbits "$gbits" --arg bin "$bin" '
   def more($what): .[0].stats64.rx[$what] - $had[0].stats64.rx[$what];
   "\($gbits * 100 | round / 100) Gbit/s, in frames of \(more("bytes") / more("packets") | round) bytes: \($bin)"'
 lab_stop >&2
