@@ -30,6 +30,8 @@ constexpr const char* switches_token = "switches";
 constexpr int most_events = 4096;
 constexpr auto kernel_time = std::chrono::milliseconds(500);
 constexpr EventLoop::Clock::duration store_time = std::chrono::seconds(1);
+// Where it takes longer to take all vifs over, those that have been go on.
+constexpr EventLoop::Clock::duration longest_hold = std::chrono::seconds(2);
 constexpr EventLoop::Clock::duration switch_time = std::chrono::milliseconds(300);
 constexpr EventLoop::Clock::duration longest_switch_wait = std::chrono::seconds(10);
 
@@ -96,6 +98,7 @@ Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store stor
       switch_wait_(switch_time) {}
 
 Daemon::~Daemon() {
+  hold(true);        // the traffic of the last would keep the processors from this
   devices_.clear();  // vifs leave their workers before these end
 }
 
@@ -118,6 +121,8 @@ Result<void> Daemon::open(std::size_t workers, hypervisor::Io::Kind io) {
     if (i == 0) longest_poll_ = longest_poll(*workers_.front());
     workers_.back()->set_longest_poll(longest_poll_);
   }
+  hold(true);
+  loop_->after(longest_hold, [this] { hold(false); });
   const auto signalled = [this](std::uint32_t) {
     signalfd_siginfo info;
     while (::read(statistics_signal_.get(), &info, sizeof info) > 0) log_statistics();
@@ -182,8 +187,19 @@ void Daemon::store_events() {
   for (const VifId id : with_policy)
     if (const auto found = devices_.find(id); found != devices_.end())
       found->second.follow_policy();
-  if (all && !std::exchange(looked_for_orphans_, true)) remove_orphans();
+  if (all && !std::exchange(scanned_, true)) {
+    remove_orphans();
+    for (const auto& [id, device] : devices_) to_take_over_.insert(id);  // known, not yet looked at
+  } else {
+    for (const VifId id : touched) to_take_over_.erase(id);
+  }
+  if (scanned_ && to_take_over_.empty()) hold(false);
   look_after_switches();
+}
+
+void Daemon::hold(bool held) {
+  if (std::exchange(held_, held) == held) return;
+  for (const auto& worker : workers_) worker->hold(held);
 }
 
 // What moves frames needs no store, and guests keep their network as with the kernel's netback. (An

@@ -38,6 +38,7 @@ class Daemon {
   Result<void> open(std::size_t workers, hypervisor::Io::Kind io);
 
   void store_events();
+  void hold(bool held);
   void lose_store(const Error& why);
   void look_for_store(bool told);
   void worker_reports();
@@ -72,7 +73,11 @@ class Daemon {
     hypervisor::EventLoop::TimerId timer;
   };
   std::map<xenstore::VifId, Wait> waiting_;  // a timer looks at them
-  bool looked_for_orphans_ = false;
+  // Workers are held until each of these has been looked at: the traffic of the first would keep
+  // the processors from the rest, whose guests would wait the longest.
+  std::set<xenstore::VifId> to_take_over_;
+  bool held_ = false;
+  bool scanned_ = false;
   bool lists_later_ = false;             // a timer does
   bool looking_after_switches_ = false;  // a timer does, after:
   hypervisor::EventLoop::Clock::duration switch_wait_;

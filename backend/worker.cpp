@@ -93,6 +93,10 @@ void Worker::set_longest_poll(PollWindow::Clock::duration longest) {
   call([&] { window_ = PollWindow(longest); });
 }
 
+void Worker::hold(bool held) {
+  call([&] { held_ = held; });
+}
+
 Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {
   Result<Queue*> result = nullptr;
   call([&] {
@@ -254,14 +258,14 @@ void Worker::run_commands() {
 
 void Worker::run() {
   while (!stopping_) {
-    slept_ = ready_.empty();
+    slept_ = held_ || ready_.empty();
     if (const auto waited = io_->wait(slept_); !waited) {
       // Without it guests and the control thread would wait for ever; the next daemon takes over.
       spdlog::critical("a worker can't wait for work: {}", waited.error().what);
       std::_Exit(EXIT_FAILURE);
     }
     if (slept_ && !window_.never()) window_.woken(PollWindow::Clock::now());
-    serve();
+    if (!held_) serve();
     run_commands();
   }
 }

@@ -48,6 +48,9 @@ class Worker {
   // The control thread: how long it may look for work before it sleeps (PollWindow). Not at all,
   // until this is said.
   void set_longest_poll(PollWindow::Clock::duration longest);
+  // The control thread: whether what it serves waits; commands run all the same. It does not, until
+  // this is said.
+  void hold(bool held);
 
   // The control thread: connects a queue on this worker, and ends it. last: called on the worker,
   // when the queue is served no more and before it goes.
@@ -102,6 +105,7 @@ class Worker {
   std::vector<Served*> serving_;
   PollWindow window_{{}};
   bool slept_ = false;  // what io_ tells now ended a sleep
+  bool held_ = false;
   bool stopping_ = false;
 
   // Shared with the control thread.
