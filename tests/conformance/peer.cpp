@@ -75,7 +75,7 @@ class Obeying {
       return {page == nullptr ? -1 : page[8]};
     }
     if (command == "domain") return {own_domain()};
-    if (command == "byte") return {shared_[n[0]]};
+    if (command == "byte") return {shared_ == nullptr ? -1 : shared_[n[0]]};
     if (command == "unshare")
       return {xengntshr_unshare(sharer_, shared_, static_cast<std::uint32_t>(refs_.size()))};
     return {};
