@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -15,6 +16,19 @@
 #include "ring/rx_plan.hpp"
 
 namespace ringback::backend {
+
+// What a queue has in hand: a burst's requests, their chains, the frames of the good ones, and the
+// responses. A worker has one, for what each queue had of its own would be in no cache where there
+// are many.
+struct TxBurst {
+  // A ring of one page holds so many; of a longer one, so many are looked at in one burst.
+  static constexpr std::size_t window = ring::TxBackRing::Kept::most;
+  std::array<ring::TxRequest, window> requests;
+  std::array<ring::TxResponse, window> responses;
+  std::array<ring::TxChain, burst_size> chains;
+  std::array<Frame, burst_size> frames;
+  std::size_t frame_count = 0;
+};
 
 class Copier {
  public:
@@ -73,6 +87,7 @@ class Copier {
   // Copies that have failed so far: where it stands still there is nothing to look for.
   std::uint64_t failures() const { return failures_; }
 
+  TxBurst& burst() { return burst_; }
   // For the burst in hand: net::head_size for each of its frames, with head_room before it; and
   // room for whole ones, at a page's start.
   std::span<std::byte> head(std::size_t frame) {
@@ -112,6 +127,7 @@ class Copier {
   std::vector<Owner> owners_;            // one for each of batch_
   std::size_t count_ = 0;
   std::uint64_t failures_ = 0;
+  TxBurst burst_;
   hypervisor::PageMemory heads_;
   hypervisor::PageMemory whole_frames_;
   hypervisor::PageMemory scratch_;

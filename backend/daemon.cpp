@@ -122,6 +122,7 @@ Result<void> Daemon::open(std::size_t workers, hypervisor::Io::Kind io) {
     workers_.back()->set_longest_poll(longest_poll_);
   }
   hold(true);
+  held_until_ = EventLoop::Clock::now() + longest_hold;
   loop_->after(longest_hold, [this] { hold(false); });
   const auto signalled = [this](std::uint32_t) {
     signalfd_siginfo info;
@@ -183,7 +184,10 @@ void Daemon::store_events() {
   // First: a switch that a vif below is the first to name reads its keys itself.
   if (switches) switches_.follow_policies();
   if (all) touched.merge(all_vifs());
-  for (const VifId id : touched) look_at(id);
+  for (const VifId id : touched) {
+    look_at(id);
+    if (EventLoop::Clock::now() >= held_until_) hold(false);
+  }
   for (const VifId id : with_policy)
     if (const auto found = devices_.find(id); found != devices_.end())
       found->second.follow_policy();

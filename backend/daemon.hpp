@@ -77,6 +77,7 @@ class Daemon {
   // the processors from the rest, whose guests would wait the longest.
   std::set<xenstore::VifId> to_take_over_;
   bool held_ = false;
+  hypervisor::EventLoop::Clock::time_point held_until_{};  // at the latest
   bool scanned_ = false;
   bool lists_later_ = false;             // a timer does
   bool looking_after_switches_ = false;  // a timer does, after:

@@ -114,11 +114,13 @@ bool Queue::serve_tx(Copier& copier) {
     return false;
   }
   if (*available == 0) return false;
-  const std::size_t count = read_burst(*available);
-  copy_heads(count, copier);
-  if (frame_count_ > 0)
-    port_.send({frames_.data(), frame_count_}, config_.index, copier, tx_counters_);
-  if (tx_.answer({responses_.data(), write_responses(count)})) events_.notify(tx_channel_);
+  TxBurst& burst = copier.burst();
+  const std::size_t count = read_burst(*available, burst);
+  copy_heads(count, burst, copier);
+  if (burst.frame_count > 0)
+    port_.send({burst.frames.data(), burst.frame_count}, config_.index, copier, tx_counters_);
+  if (tx_.answer({burst.responses.data(), write_responses(count, burst)}))
+    events_.notify(tx_channel_);
   return broken_ == nullptr;
 }
 
@@ -142,25 +144,25 @@ std::optional<Fault> Queue::fault() const {
 }
 
 // Copies each request once and cuts them into chains; returns how many chains.
-std::size_t Queue::read_burst(ring::Index available) {
+std::size_t Queue::read_burst(ring::Index available, TxBurst& burst) {
   constexpr std::size_t longest = 2 * ring::max_tx_slots;  // in slots, of a chain
   // The first chain must be whole however short a burst is.
   constexpr std::size_t copied_at_once = std::max(burst_size, longest);
-  const std::size_t looked_at = std::min<std::size_t>(available, window);
+  const std::size_t looked_at = std::min<std::size_t>(available, burst.requests.size());
   std::size_t copied = 0;
   std::size_t count = 0;
   std::size_t next = 0;
   while (count < burst_size && next < looked_at) {
     if (copied - next < longest && copied < looked_at) {
       const std::size_t more = std::min(looked_at - copied, copied_at_once);
-      tx_.requests({requests_.data() + copied, more}, static_cast<ring::Index>(copied));
+      tx_.requests({burst.requests.data() + copied, more}, static_cast<ring::Index>(copied));
       copied += more;
     }
-    TxChain& chain = chains_[count];
+    TxChain& chain = burst.chains[count];
     const std::size_t left = copied - next;
     // A chain cut by the window is for the next burst; one cut by the producer index is a fault.
     if (count > 0 && left < longest && looked_at < available) break;
-    ring::read_tx_chain({requests_.data() + next, left}, chain);
+    ring::read_tx_chain({burst.requests.data() + next, left}, chain);
     if (chain.verdict == TxVerdict::fatal) {
       broken_ = describe(chain.fault);
       break;
@@ -175,13 +177,13 @@ std::size_t Queue::read_burst(ring::Index available) {
 // Brings the first bytes of every good frame into private memory: nothing is decided on bytes that
 // the guest can still change. A frame's pieces then start behind its head. A port that wants the
 // whole gets it by the same batch of copies, as far as there is room.
-void Queue::copy_heads(std::size_t count, Copier& copier) {
+void Queue::copy_heads(std::size_t count, TxBurst& burst, Copier& copier) {
   std::span<std::byte> whole;
   if (port_.wants_whole_frames()) whole = copier.whole_frames();
   std::size_t frames = 0;
   bool any_claims = false;
-  Frame* next = frames_.data();
-  for (TxChain& chain : std::span(chains_).first(count)) {
+  Frame* next = burst.frames.data();
+  for (TxChain& chain : std::span(burst.chains).first(count)) {
     if (chain.verdict != TxVerdict::frame) [[unlikely]] {
       if (chain.verdict == TxVerdict::error) tx_counters_.drop(Drop::malformed);
       continue;
@@ -205,41 +207,41 @@ void Queue::copy_heads(std::size_t count, Copier& copier) {
     if (frame.head.size() < chain.size) frame.rest = behind(frame.head.size(), chain);
     any_claims |= claims_something(chain.offload);
   }
-  frame_count_ = frames;
+  burst.frame_count = frames;
   copier.flush();
-  if (any_claims) check_claims(count);
+  if (any_claims) check_claims(count, burst);
 }
 
 // What the guest says of a frame is checked here, once, for whoever receives it: on bytes that it
 // can't change any more. A frame that is not what it claims is answered with an error.
-void Queue::check_claims(std::size_t count) {
+void Queue::check_claims(std::size_t count, TxBurst& burst) {
   std::size_t frame = 0;
   std::size_t kept = 0;
   for (std::size_t c = 0; c < count; ++c) {
-    TxChain& chain = chains_[c];
+    TxChain& chain = burst.chains[c];
     if (chain.verdict != TxVerdict::frame) continue;
-    const Frame& seen = frames_[frame++];
+    const Frame& seen = burst.frames[frame++];
     if (claims_something(seen.offload) && !seen.failed &&
         !net::is_credible(seen.offload, seen.head, seen.size)) {
       tx_counters_.drop(Drop::bad_headers);
       chain.verdict = TxVerdict::error;
       continue;
     }
-    if (&frames_[kept] != &seen) frames_[kept] = seen;
+    if (&burst.frames[kept] != &seen) burst.frames[kept] = seen;
     ++kept;
   }
-  frame_count_ = kept;
+  burst.frame_count = kept;
 }
 
 // One response per slot, in order; extras are answered RSP_NULL (netif.h). Returns how many.
-std::size_t Queue::write_responses(std::size_t count) {
+std::size_t Queue::write_responses(std::size_t count, TxBurst& burst) {
   std::size_t frame = 0;
-  const ring::TxRequest* request = requests_.data();
-  ring::TxResponse* response = responses_.data();
+  const ring::TxRequest* request = burst.requests.data();
+  ring::TxResponse* response = burst.responses.data();
   for (std::size_t c = 0; c < count; ++c) {
-    const TxChain& chain = chains_[c];
+    const TxChain& chain = burst.chains[c];
     // A multicast list is only kept once multicast control is offered.
-    const bool good = chain.verdict == TxVerdict::frame && !frames_[frame++].failed;
+    const bool good = chain.verdict == TxVerdict::frame && !burst.frames[frame++].failed;
     const std::int16_t status = good ? NETIF_RSP_OKAY : NETIF_RSP_ERROR;
     *response++ = {.id = request++->id, .status = status};
     for (ring::Index i = 1; i < chain.slots; ++i, ++request) {
@@ -249,7 +251,7 @@ std::size_t Queue::write_responses(std::size_t count) {
         *response++ = {.id = request->id, .status = status};
     }
   }
-  return static_cast<std::size_t>(response - responses_.data());
+  return static_cast<std::size_t>(response - burst.responses.data());
 }
 
 }  // namespace ringback::backend

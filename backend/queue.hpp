@@ -76,13 +76,10 @@ class Queue final : public Task {
 
   bool serve_tx(Copier& copier);
   bool serve_rx(Copier& copier);
-  std::size_t read_burst(ring::Index available);
-  void copy_heads(std::size_t count, Copier& copier);
-  void check_claims(std::size_t count);
-  std::size_t write_responses(std::size_t count);
-
-  // A ring of one page holds so many; of a longer one, so many are looked at in one burst.
-  static constexpr std::size_t window = ring::TxBackRing::Kept::most;
+  std::size_t read_burst(ring::Index available, TxBurst& burst);
+  void copy_heads(std::size_t count, TxBurst& burst, Copier& copier);
+  void check_claims(std::size_t count, TxBurst& burst);
+  std::size_t write_responses(std::size_t count, TxBurst& burst);
 
   const Config config_;
   Port& port_;
@@ -99,13 +96,6 @@ class Queue final : public Task {
   bool guest_posted_ = true;
   Read read_ = Read::now;
   const char* broken_ = nullptr;
-
-  // The burst in hand: its requests, their chains, and the frames of the good ones.
-  std::array<ring::TxRequest, window> requests_;
-  std::array<ring::TxResponse, window> responses_;
-  std::array<ring::TxChain, burst_size> chains_;
-  std::array<Frame, burst_size> frames_;
-  std::size_t frame_count_ = 0;
   Counters tx_counters_;
 };
 

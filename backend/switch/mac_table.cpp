@@ -40,14 +40,6 @@ MacTable::MacTable(std::size_t capacity, std::uint64_t seed, std::uint32_t agein
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 }
 
-MacTable::Bucket& MacTable::bucket_of(net::VlanId vlan, std::uint64_t mac) const {
-  // MurmurHash3's finaliser: every bit of the seed and of the address counts in every bit.
-  std::uint64_t hash = (mac | std::uint64_t{vlan} << 48) ^ seed_;
-  hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
-  hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
-  return table_[(hash ^ hash >> 33) & (buckets_ - 1)];
-}
-
 // Words are exchanged for what was read: what is kept for good meanwhile is not overwritten.
 void MacTable::learn(net::VlanId vlan, std::uint64_t mac, PortNumber port, std::uint32_t now) {
   struct Seen {

@@ -40,6 +40,13 @@ class MacTable {
   // mac: the six bytes as a number, first byte highest.
   void learn(net::VlanId vlan, std::uint64_t mac, PortNumber port, std::uint32_t now);
   std::optional<PortNumber> find(net::VlanId vlan, std::uint64_t mac, std::uint32_t now) const;
+  // That it is asked for in a moment: what is known of it begins to come from memory. (Inline: of
+  // what only fetches the compiler thinks that it does nothing, and leaves out the call.)
+  [[gnu::always_inline]] void fetch(net::VlanId vlan, std::uint64_t mac) const {
+    const Bucket& bucket = bucket_of(vlan, mac);
+    __builtin_prefetch(&bucket.entries[0]);
+    __builtin_prefetch(&bucket.entries[ways / 2]);
+  }
   // Behind this port for good, wherever else it is seen; false: its bucket is full of such. The
   // control thread.
   bool keep(net::VlanId vlan, std::uint64_t mac, PortNumber port);
@@ -55,7 +62,13 @@ class MacTable {
   struct alignas(64) Bucket {
     std::array<Entry, ways> entries;
   };
-  Bucket& bucket_of(net::VlanId vlan, std::uint64_t mac) const;
+  Bucket& bucket_of(net::VlanId vlan, std::uint64_t mac) const {
+    // MurmurHash3's finaliser: every bit of the seed and of the address counts in every bit.
+    std::uint64_t hash = (mac | std::uint64_t{vlan} << 48) ^ seed_;
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccd;
+    hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53;
+    return table_[(hash ^ hash >> 33) & (buckets_ - 1)];
+  }
 
   std::size_t buckets_;
   std::uint64_t seed_;

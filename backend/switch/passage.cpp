@@ -15,6 +15,9 @@ bool same_flow(const Frame& one, const Frame& other) {
          std::memcmp(one.head.data(), other.head.data(), net::macs_size + net::vlan_tag_size) == 0;
 }
 
+// Memory answers in the time that so many frames take to be looked up.
+constexpr std::size_t fetched_ahead = 4;
+
 // A super-frame may become so many.
 std::uint32_t frames_in(const Frame& frame) {
   if (frame.offload.gso == net::Gso::none) return 1;
@@ -32,6 +35,7 @@ void Passage::look_up(MacTable& macs, GroupTable* groups, Moment now, Counters& 
   const std::uint32_t seconds = now.seconds();
   const Frame* last = nullptr;
   Way way{};
+  std::size_t fetched = 0;
   for (std::size_t i = 0; i < burst_.size(); ++i) {
     const Frame& frame = burst_[i];
     if (frame.failed) {
@@ -39,8 +43,11 @@ void Passage::look_up(MacTable& macs, GroupTable* groups, Moment now, Counters& 
       continue;
     }
     // Most of a burst is of one flow.
-    if (last == nullptr || way.for_group || !same_flow(frame, *last))
+    if (last == nullptr || way.for_group || !same_flow(frame, *last)) {
       way = way_of(frame, macs, groups, seconds);
+      if (last != nullptr && !way.for_group)
+        fetched = fetch(std::max(fetched, i + 1), i + fetched_ahead, way.vlan, macs);
+    }
     last = &frame;
     if (way.list == nullptr) {
       counters.drop(way.lost);
@@ -60,6 +67,18 @@ void Passage::look_up(MacTable& macs, GroupTable* groups, Moment now, Counters& 
       }
     }
   }
+}
+
+// Where a burst has many flows the addresses of the next frames are asked for as well, in the VLAN
+// that they most likely are in.
+std::size_t Passage::fetch(std::size_t from, std::size_t to, net::VlanId vlan,
+                           const MacTable& macs) const {
+  for (; from < std::min(to + 1, burst_.size()); ++from) {
+    const std::byte* const addresses = burst_[from].head.data();
+    macs.fetch(vlan, mac_at(addresses));
+    macs.fetch(vlan, mac_at(addresses + 6));
+  }
+  return from;
 }
 
 Passage::Way Passage::way_of(const Frame& frame, MacTable& macs, GroupTable* groups,

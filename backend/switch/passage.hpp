@@ -47,6 +47,7 @@ class Passage {
     std::optional<PortSet> audience{};  // of what is flooded; nothing: everybody
   };
 
+  std::size_t fetch(std::size_t from, std::size_t to, net::VlanId vlan, const MacTable& macs) const;
   Way way_of(const Frame& frame, MacTable& macs, GroupTable* groups, std::uint32_t now);
   void overhear(const Frame& frame, GroupTable& groups, std::uint32_t now, Way& way) const;
   List& list_for(PortNumber to);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <map>
 #include <vector>
 
 #include "guest.hpp"
@@ -13,62 +14,82 @@ namespace ringback::bench {
 
 class Bound {
  public:
-  // One direction. The guests outlive it.
-  Bound(const Guest& from, const Guest& to)
-      : sent_(by_ref(from.tx_pages)),
-        posted_(by_ref(to.rx_pages)),
-        tx_(*ring::TxBackRing::attach(from.rings.page(0))),
-        rx_(*ring::RxBackRing::attach(to.rings.page(1))) {
-    known_[to.domain] = mac_of(to.domain);
+  // From the first to the second, from the third to the fourth, and so on. The guests outlive it.
+  explicit Bound(const std::vector<const Guest*>& guests) {
+    for (const Guest* guest : guests) {
+      keep(guest->tx_pages, pages_[guest->domain]);
+      keep(guest->rx_pages, pages_[guest->domain]);
+    }
+    for (std::size_t g = 0; g + 1 < guests.size(); g += 2) {
+      const Guest& from = *guests[g];
+      const Guest& to = *guests[g + 1];
+      ways_.push_back({pages_[from.domain], pages_[to.domain],
+                       *ring::TxBackRing::attach(from.rings.page(0)),
+                       *ring::RxBackRing::attach(to.rings.page(1))});
+    }
+  }
+  // Whom frames are for, up to this number.
+  void know(std::uint32_t last) {
+    for (auto number = static_cast<std::uint32_t>(known_.size()); number <= last; ++number)
+      known_.push_back(mac_of(number));
   }
 
   void forward() {
-    const ring::Index count = std::min({*tx_.unconsumed(), *rx_.unconsumed(), most});
+    for (Way& way : ways_) forward(way);
+  }
+
+ private:
+  static constexpr ring::Index most = 256;
+  using Pages = std::vector<std::byte*>;  // by grant reference
+  struct Way {
+    const Pages& sent;
+    const Pages& posted;
+    ring::TxBackRing tx;
+    ring::RxBackRing rx;
+  };
+
+  void forward(Way& way) {
+    const ring::Index count = std::min({*way.tx.unconsumed(), *way.rx.unconsumed(), most});
     std::size_t left = 0;
     for (ring::Index i = 0; i < count; ++i) {
-      const auto request = tx_.request(i);
-      const auto buffer = rx_.request(i);
-      const std::byte* const source = sent_[request.gref] + request.offset;
+      const auto request = way.tx.request(i);
+      const auto buffer = way.rx.request(i);
+      const std::byte* const source = way.sent[request.gref] + request.offset;
       if (left == 0) {
         left = request.size;
-        if (std::memcmp(known_[std::to_integer<std::uint8_t>(source[5])].data(), source, 6) != 0)
-          return;
+        const std::size_t number = std::to_integer<std::size_t>(source[3]) << 16 |
+                                   std::to_integer<std::size_t>(source[4]) << 8 |
+                                   std::to_integer<std::size_t>(source[5]);
+        if (std::memcmp(known_[number].data(), source, 6) != 0) return;
       }
       const std::size_t size = std::min<std::size_t>(left, ring::page_size);
       left -= size;
-      std::memcpy(posted_[buffer.gref], source, size);
+      std::memcpy(way.posted[buffer.gref], source, size);
       answers_[i] = {.id = request.id, .status = NETIF_RSP_OKAY};
       frames_[i] = {.id = buffer.id,
                     .offset = 0,
                     .flags = static_cast<std::uint16_t>(left > 0 ? NETRXF_more_data : 0),
                     .status = static_cast<std::int16_t>(size)};
     }
-    tx_.consume(count);
-    rx_.consume(count);
+    way.tx.consume(count);
+    way.rx.consume(count);
     for (ring::Index i = 0; i < count; ++i) {
-      tx_.respond(answers_[i]);
-      rx_.respond(frames_[i]);
+      way.tx.respond(answers_[i]);
+      way.rx.respond(frames_[i]);
     }
-    tx_.publish();
-    rx_.publish();
+    way.tx.publish();
+    way.rx.publish();
   }
-
- private:
-  static constexpr ring::Index most = 256;
-  static std::vector<std::byte*> by_ref(const hypervisor::SharedPages& pages) {
-    std::vector<std::byte*> all;
+  static void keep(const hypervisor::SharedPages& pages, Pages& by_ref) {
     for (std::size_t i = 0; i < pages.refs().size(); ++i) {
-      all.resize(std::max<std::size_t>(all.size(), pages.refs()[i] + 1));
-      all[pages.refs()[i]] = pages.page(i).data();
+      by_ref.resize(std::max<std::size_t>(by_ref.size(), pages.refs()[i] + 1));
+      by_ref[pages.refs()[i]] = pages.page(i).data();
     }
-    return all;
   }
 
-  const std::vector<std::byte*> sent_;
-  const std::vector<std::byte*> posted_;
-  ring::TxBackRing tx_;
-  ring::RxBackRing rx_;
-  std::array<Mac, 256> known_{};
+  std::map<hypervisor::DomainId, Pages> pages_;
+  std::vector<Way> ways_;
+  std::vector<Mac> known_;  // by number
   std::array<ring::TxResponse, most> answers_;
   std::array<ring::RxResponse, most> frames_;
 };

@@ -47,8 +47,9 @@ class AsDomain {
 };
 
 using Mac = std::array<std::uint8_t, 6>;
-inline Mac mac_of(hypervisor::DomainId domain) {
-  return {0x00, 0x16, 0x3e, 0, 0, static_cast<std::uint8_t>(domain)};
+inline Mac mac_of(std::uint32_t number) {
+  const auto byte = [number](int place) { return static_cast<std::uint8_t>(number >> 8 * place); };
+  return {0x00, 0x16, 0x3e, byte(2), byte(1), byte(0)};
 }
 inline constexpr Mac broadcast = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
@@ -56,13 +57,15 @@ class Guest {
  public:
   static constexpr std::uint32_t page_count = 256;
 
-  explicit Guest(hypervisor::DomainId id) : Guest(id, AsDomain(id)) {}
+  // number: of its address.
+  Guest(hypervisor::DomainId id, std::uint32_t number) : Guest(id, number, AsDomain(id)) {}
+  explicit Guest(hypervisor::DomainId id) : Guest(id, id) {}
 
   // What send() sends from now on.
   void prepare(std::size_t size, const Mac& to) {
     size_ = size;
     pieces_ = static_cast<ring::Index>((size + ring::page_size - 1) / ring::page_size);
-    const Mac from = mac_of(domain);
+    const Mac from = mac_of(number_);
     for (std::uint32_t p = 0; p < page_count; ++p) {
       auto* const bytes = reinterpret_cast<std::uint8_t*>(tx_pages.page(p).data());
       std::copy(to.begin(), to.end(), bytes);
@@ -70,6 +73,13 @@ class Guest {
       bytes[12] = 0x88;  // an experimental EtherType (IEEE 802)
       bytes[13] = 0xb5;
     }
+  }
+  // From so many addresses, of which its own is the first, to as many, of the numbers from `to` on;
+  // one after the other, each frame with the next.
+  void prepare(std::size_t size, std::uint32_t to, std::uint32_t addresses) {
+    prepare(size, mac_of(to));
+    to_ = to;
+    addresses_ = addresses;
   }
 
   // Whether the ring has room for so many frames.
@@ -126,7 +136,7 @@ class Guest {
   hypervisor::Port channel;
 
  private:
-  Guest(hypervisor::DomainId id, const AsDomain&)
+  Guest(hypervisor::DomainId id, std::uint32_t number, const AsDomain&)
       : domain(id),
         sharer(must(hypervisor::open_grant_sharer())),
         events(must(hypervisor::open_event_channels())),
@@ -135,7 +145,8 @@ class Guest {
         rx_pages(must(sharer->share(0, page_count, hypervisor::Access::read_write))),
         tx(ring::TxFrontRing::initialise(rings.page(0))),
         rx(ring::RxFrontRing::initialise(rings.page(1))),
-        channel(must(events->bind_unbound(0))) {
+        channel(must(events->bind_unbound(0))),
+        number_(number) {
     post();
   }
 
@@ -143,6 +154,7 @@ class Guest {
     std::size_t left = size_;
     for (ring::Index i = 0; i < pieces_; ++i) {
       const std::uint32_t page = next_tx_++ % page_count;
+      if (i == 0 && addresses_ > 1) address(tx_pages.page(page).data());
       const std::size_t piece = std::min<std::size_t>(left, ring::page_size);
       left -= piece;
       ring::TxRequest request{};
@@ -153,6 +165,15 @@ class Guest {
       request.size = static_cast<std::uint16_t>(i == 0 ? size_ : piece);
       tx.put(request);
     }
+  }
+  void address(std::byte* frame) {
+    // Not one after the other in memory: that would be fetched before it is asked for.
+    constexpr std::uint32_t prime = 40503;
+    if ((next_address_ += prime % addresses_) >= addresses_) next_address_ -= addresses_;
+    const Mac to = mac_of(to_ + next_address_);
+    const Mac from = mac_of(number_ + next_address_);
+    std::memcpy(frame, to.data(), to.size());
+    std::memcpy(frame + to.size(), from.data(), from.size());
   }
   void read(const ring::RxResponse& response, std::uint32_t page, std::size_t most) {
     const auto size = static_cast<std::size_t>(response.status);
@@ -173,6 +194,10 @@ class Guest {
     if (rx.publish()) events->notify(channel);
   }
 
+  const std::uint32_t number_;
+  std::uint32_t to_ = 0;
+  std::uint32_t addresses_ = 1;
+  std::uint32_t next_address_ = 0;
   std::size_t size_ = 0;
   ring::Index pieces_ = 1;
   std::uint32_t next_tx_ = 0;

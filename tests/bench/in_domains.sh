@@ -5,7 +5,8 @@ PATH=$(realpath "$1"):$PATH
 shift
 directory=$(mktemp -d)
 export RINGBACK_DIRECTORY=$directory
-ringback-hypervisor serve >"$directory/log" 2>&1 &
+ulimit -n "$(ulimit -H -n)" # each guest has some
+ringback-hypervisor serve --domain-memory 1024 >"$directory/log" 2>&1 &
 server=$!
 end() {
   kill $server

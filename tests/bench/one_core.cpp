@@ -22,7 +22,8 @@ void one_core(benchmark::State& state) {
   Guest to(2);
   from.prepare(size, mac_of(2));
   to.prepare(60, mac_of(1));
-  Forwarder between(from, to);
+  Forwarder between({&from, &to});
+  between.know(2);
   to.send(1);  // so that it is known where it is
   between.forward();
   between.forward();

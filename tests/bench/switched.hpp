@@ -1,8 +1,8 @@
 // The switch between two guests, as ringbackd has it: validation, learning, counters.
 #pragma once
 
-#include <array>
 #include <memory>
+#include <vector>
 
 #include "backend/queue.hpp"
 #include "backend/switch/software_switch.hpp"
@@ -13,27 +13,37 @@ namespace ringback::bench {
 // To be used by one thread.
 class Switched {
  public:
-  Switched(const Guest& from, const Guest& to) : from_(connect(from, 0)), to_(connect(to, 1)) {}
-  ~Switched() {
-    for (auto& port : ports_) port->connect({});
+  // The guests outlive it.
+  explicit Switched(const std::vector<const Guest*>& guests) {
+    for (const Guest* guest : guests) join(*guest);
   }
+  ~Switched() {
+    for (const auto& place : places_) place->port.connect({});
+  }
+  // That it learns itself.
+  void know(std::uint32_t) {}
   void forward() {
-    from_->serve(copier_);
-    to_->serve(copier_);
+    for (const auto& place : places_) place->queue->serve(copier_);
   }
 
  private:
-  std::unique_ptr<backend::Queue> connect(const Guest& guest, std::size_t place) {
-    ports_[place] = std::make_unique<backend::SwitchPort>(switch_, "vif");
-    auto queue = must(backend::Queue::connect(
+  struct Place {
+    explicit Place(const std::shared_ptr<backend::SoftwareSwitch>& network)
+        : port(network, "vif") {}
+    backend::SwitchPort port;
+    backend::Queue::Kept kept{};
+    std::unique_ptr<backend::Queue> queue;
+  };
+  void join(const Guest& guest) {
+    Place& place = *places_.emplace_back(std::make_unique<Place>(switch_));
+    place.queue = must(backend::Queue::connect(
         {.guest = guest.domain,
          .index = 0,
          .keys = {guest.rings.refs()[0], guest.rings.refs()[1], guest.channel, guest.channel},
          .abilities = {true, true, true, true, true},
-         .kept = &kept_[place]},
-        *ports_[place], *events_, *grants_, [] {}));
-    ports_[place]->connect({&queue->sink()});
-    return queue;
+         .kept = &place.kept},
+        place.port, *events_, *grants_, [] {}));
+    place.port.connect({&place.queue->sink()});
   }
 
   std::unique_ptr<hypervisor::EventChannels> events_ = must(hypervisor::open_event_channels());
@@ -42,10 +52,7 @@ class Switched {
   backend::Copier copier_{*grants_, *io_};
   std::shared_ptr<backend::SoftwareSwitch> switch_ =
       std::make_shared<backend::SoftwareSwitch>("bench", [] {});
-  std::array<std::unique_ptr<backend::SwitchPort>, 2> ports_;
-  std::array<backend::Queue::Kept, 2> kept_{};
-  std::unique_ptr<backend::Queue> from_;
-  std::unique_ptr<backend::Queue> to_;
+  std::vector<std::unique_ptr<Place>> places_;
 };
 
 }  // namespace ringback::bench

@@ -43,7 +43,8 @@ PktgenReport run(const Settings& settings) {
   Guest to(2);
   from.prepare(settings.size, mac_of(2));
   to.prepare(shortest_frame, mac_of(1));
-  Forwarder between(from, to);
+  Forwarder between({&from, &to});
+  between.know(2);
   to.send(1);  // so that it is known where it is
   between.forward();
   between.forward();
