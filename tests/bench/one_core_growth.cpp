@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t size = 60;
 constexpr std::uint32_t burst = 32;
+// As many frames with few as with many; some tenths of a second.
+constexpr int iterations = 16;
+constexpr std::uint32_t frames = 1 << 17;  // in each
 
 // Every second one sends to the one behind it, a burst each in turn.
 template <class Forwarder>
@@ -47,7 +50,8 @@ void vifs(benchmark::State& state) {
   for (std::uint32_t sent = 0; sent <= Guest::page_count; sent += burst) pass();
 
   received = 0;
-  for (auto _ : state) pass();
+  for (auto _ : state)
+    for (std::uint32_t sent = 0; sent < frames; sent += count / 2 * burst) pass();
   state.SetItemsProcessed(static_cast<std::int64_t>(received));
 }
 
@@ -72,33 +76,25 @@ void addresses(benchmark::State& state) {
   for (std::uint32_t sent = 0; sent < each; sent += burst) pass(from, to);
 
   received = 0;
-  for (auto _ : state) pass(from, to);
+  for (auto _ : state)
+    for (std::uint32_t sent = 0; sent < frames; sent += burst) pass(from, to);
   state.SetItemsProcessed(static_cast<std::int64_t>(received));
 }
 
-// As many frames with few as with many: some tenths of a second.
-void add() {
-  constexpr std::int64_t frames = 1 << 21;
-  const auto each = [](const char* name, auto* run, const char* what, std::int64_t number,
-                       std::int64_t in_one) {
-    benchmark::RegisterBenchmark(name, run)->ArgName(what)->Arg(number)->Iterations(frames /
-                                                                                    in_one);
-  };
-  for (const std::int64_t number : {2, 8, 32, 128, 512}) {
-    each("switch", vifs<Switched>, "vifs", number, number / 2 * burst);
-    each("bound", vifs<Bound>, "vifs", number, number / 2 * burst);
-  }
-  for (const std::int64_t number : {10, 100, 1000, 10'000, 100'000}) {
-    each("switch", addresses<Switched>, "addresses", number, burst);
-    each("bound", addresses<Bound>, "addresses", number, burst);
-  }
+void numbers_of_vifs(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgName("vifs")->Iterations(iterations);
+  for (const int number : {2, 8, 32, 128, 512}) benchmark->Arg(number);
 }
+void numbers_of_addresses(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgName("addresses")->Iterations(iterations);
+  for (const int number : {10, 100, 1000, 10'000, 100'000}) benchmark->Arg(number);
+}
+
+BENCHMARK(vifs<Switched>)->Name("switch")->Apply(numbers_of_vifs);
+BENCHMARK(vifs<Bound>)->Name("bound")->Apply(numbers_of_vifs);
+BENCHMARK(addresses<Switched>)->Name("switch")->Apply(numbers_of_addresses);
+BENCHMARK(addresses<Bound>)->Name("bound")->Apply(numbers_of_addresses);
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  add();
-  benchmark::RunSpecifiedBenchmarks();
-}
+BENCHMARK_MAIN();
