@@ -30,7 +30,7 @@ constexpr const char* switches_token = "switches";
 constexpr int most_events = 4096;
 constexpr auto kernel_time = std::chrono::milliseconds(500);
 constexpr EventLoop::Clock::duration store_time = std::chrono::seconds(1);
-// Where it takes longer to take all vifs over, those that have been go on.
+// Where it takes longer to take all vifs over, or to give them up, those that are there go on.
 constexpr EventLoop::Clock::duration longest_hold = std::chrono::seconds(2);
 constexpr EventLoop::Clock::duration switch_time = std::chrono::milliseconds(300);
 constexpr EventLoop::Clock::duration longest_switch_wait = std::chrono::seconds(10);
@@ -98,7 +98,8 @@ Daemon::Daemon(std::unique_ptr<hypervisor::EventLoop> loop, xenstore::Store stor
       switch_wait_(switch_time) {}
 
 Daemon::~Daemon() {
-  hold(true);        // the traffic of the last would keep the processors from this
+  // The traffic of the last would keep the processors from this.
+  for (const auto& worker : workers_) worker->hold(longest_hold);
   devices_.clear();  // vifs leave their workers before these end
 }
 
@@ -121,9 +122,7 @@ Result<void> Daemon::open(std::size_t workers, hypervisor::Io::Kind io) {
     if (i == 0) longest_poll_ = longest_poll(*workers_.front());
     workers_.back()->set_longest_poll(longest_poll_);
   }
-  hold(true);
-  held_until_ = EventLoop::Clock::now() + longest_hold;
-  loop_->after(longest_hold, [this] { hold(false); });
+  for (const auto& worker : workers_) worker->hold(longest_hold);
   const auto signalled = [this](std::uint32_t) {
     signalfd_siginfo info;
     while (::read(statistics_signal_.get(), &info, sizeof info) > 0) log_statistics();
@@ -184,10 +183,7 @@ void Daemon::store_events() {
   // First: a switch that a vif below is the first to name reads its keys itself.
   if (switches) switches_.follow_policies();
   if (all) touched.merge(all_vifs());
-  for (const VifId id : touched) {
-    look_at(id);
-    if (EventLoop::Clock::now() >= held_until_) hold(false);
-  }
+  for (const VifId id : touched) look_at(id);
   for (const VifId id : with_policy)
     if (const auto found = devices_.find(id); found != devices_.end())
       found->second.follow_policy();
@@ -197,13 +193,14 @@ void Daemon::store_events() {
   } else {
     for (const VifId id : touched) to_take_over_.erase(id);
   }
-  if (scanned_ && to_take_over_.empty()) hold(false);
+  if (scanned_ && to_take_over_.empty() && !std::exchange(serving_, true)) begin_to_serve();
   look_after_switches();
 }
 
-void Daemon::hold(bool held) {
-  if (std::exchange(held_, held) == held) return;
-  for (const auto& worker : workers_) worker->hold(held);
+void Daemon::begin_to_serve() {
+  for (const auto& worker : workers_) worker->go_on();
+  if (!devices_.empty())
+    spdlog::info("looked at all vifs that were there ({}): serving begins", devices_.size());
 }
 
 // What moves frames needs no store, and guests keep their network as with the kernel's netback. (An

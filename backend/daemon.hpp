@@ -38,7 +38,7 @@ class Daemon {
   Result<void> open(std::size_t workers, hypervisor::Io::Kind io);
 
   void store_events();
-  void hold(bool held);
+  void begin_to_serve();
   void lose_store(const Error& why);
   void look_for_store(bool told);
   void worker_reports();
@@ -76,8 +76,7 @@ class Daemon {
   // Workers are held until each of these has been looked at: the traffic of the first would keep
   // the processors from the rest, whose guests would wait the longest.
   std::set<xenstore::VifId> to_take_over_;
-  bool held_ = false;
-  hypervisor::EventLoop::Clock::time_point held_until_{};  // at the latest
+  bool serving_ = false;
   bool scanned_ = false;
   bool lists_later_ = false;             // a timer does
   bool looking_after_switches_ = false;  // a timer does, after:

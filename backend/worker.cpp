@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -33,13 +34,18 @@ Result<std::unique_ptr<Worker>> Worker::start(int report_fd, hypervisor::Io::Kin
   auto grants = hypervisor::open_grant_user();
   if (!grants) return tl::unexpected(grants.error());
   hypervisor::Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake) return system_failure("cannot make a worker");
+  hypervisor::Descriptor hold_ends(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!wake || !hold_ends) return system_failure("cannot make a worker");
   std::unique_ptr<Worker> worker(new Worker(std::move(*io), std::move(*events), std::move(*grants),
-                                            std::move(wake), report_fd));
+                                            std::move(wake), std::move(hold_ends), report_fd));
   Worker* self = worker.get();
   using Trigger = hypervisor::Io::Trigger;
   if (auto watched =
           self->io_->watch(self->wake_.get(), Trigger::always, [self] { self->woken(); });
+      !watched)
+    return tl::unexpected(watched.error());
+  if (auto watched =
+          self->io_->watch(self->hold_ends_.get(), Trigger::always, [self] { self->set_hold({}); });
       !watched)
     return tl::unexpected(watched.error());
   if (auto watched = self->io_->watch(self->events_->fd(), Trigger::always,
@@ -53,12 +59,13 @@ Result<std::unique_ptr<Worker>> Worker::start(int report_fd, hypervisor::Io::Kin
 Worker::Worker(std::unique_ptr<hypervisor::Io> io,
                std::unique_ptr<hypervisor::EventChannels> events,
                std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake,
-               int report_fd)
+               hypervisor::Descriptor hold_ends, int report_fd)
     : io_(std::move(io)),
       events_(std::move(events)),
       grants_(std::move(grants)),
       copier_(*grants_, *io_),
       wake_(std::move(wake)),
+      hold_ends_(std::move(hold_ends)),
       report_fd_(report_fd) {}
 
 Worker::~Worker() {
@@ -93,8 +100,23 @@ void Worker::set_longest_poll(PollWindow::Clock::duration longest) {
   call([&] { window_ = PollWindow(longest); });
 }
 
-void Worker::hold(bool held) {
-  call([&] { held_ = held; });
+void Worker::hold(PollWindow::Clock::duration longest) {
+  call([&] { set_hold(longest); });
+}
+
+void Worker::go_on() {
+  call([this] { set_hold({}); });
+}
+
+// Setting the timer takes back that it has ended, as reading it would.
+void Worker::set_hold(PollWindow::Clock::duration longest) {
+  using namespace std::chrono;
+  const auto whole = duration_cast<seconds>(longest);
+  const itimerspec at = {
+      .it_interval = {},
+      .it_value = {.tv_sec = whole.count(),
+                   .tv_nsec = duration_cast<nanoseconds>(longest - whole).count()}};
+  held_ = timerfd_settime(hold_ends_.get(), 0, &at, nullptr) == 0 && longest > longest.zero();
 }
 
 Result<Queue*> Worker::connect(const Queue::Config& config, Port& port) {

@@ -48,9 +48,10 @@ class Worker {
   // The control thread: how long it may look for work before it sleeps (PollWindow). Not at all,
   // until this is said.
   void set_longest_poll(PollWindow::Clock::duration longest);
-  // The control thread: whether what it serves waits; commands run all the same. It does not, until
-  // this is said.
-  void hold(bool held);
+  // The control thread: all that it serves waits until go_on(), or until so long has passed:
+  // whatever keeps the control thread, guests have their traffic. Commands run all the same.
+  void hold(PollWindow::Clock::duration longest);
+  void go_on();
 
   // The control thread: connects a queue on this worker, and ends it. last: called on the worker,
   // when the queue is served no more and before it goes.
@@ -69,11 +70,13 @@ class Worker {
   using Command = const std::function<void()>*;
 
   Worker(std::unique_ptr<hypervisor::Io> io, std::unique_ptr<hypervisor::EventChannels> events,
-         std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake, int report_fd);
+         std::unique_ptr<hypervisor::GrantUser> grants, hypervisor::Descriptor wake,
+         hypervisor::Descriptor hold_ends, int report_fd);
   void receive_reports();
   void run();
   void run_commands();
   void woken();
+  void set_hold(PollWindow::Clock::duration longest);
   void collect_events();
   void serve();
   struct State {
@@ -95,6 +98,7 @@ class Worker {
   std::unique_ptr<hypervisor::GrantUser> grants_;
   Copier copier_;
   hypervisor::Descriptor wake_;
+  hypervisor::Descriptor hold_ends_;  // a timer
   const int report_fd_;
 
   // The worker's own.

@@ -45,7 +45,7 @@ void Passage::look_up(MacTable& macs, GroupTable* groups, Moment now, Counters& 
     // Most of a burst is of one flow.
     if (last == nullptr || way.for_group || !same_flow(frame, *last)) {
       way = way_of(frame, macs, groups, seconds);
-      if (last != nullptr && !way.for_group)
+      if (last != nullptr && way.list != nullptr && !way.for_group)
         fetched = fetch(std::max(fetched, i + 1), i + fetched_ahead, way.vlan, macs);
     }
     last = &frame;

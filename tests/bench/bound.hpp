@@ -50,21 +50,25 @@ class Bound {
 
   void forward(Way& way) {
     const ring::Index count = std::min({*way.tx.unconsumed(), *way.rx.unconsumed(), most});
+    // Here, for what is copied might be anything.
+    std::byte* const* const sent = way.sent.data();
+    std::byte* const* const posted = way.posted.data();
+    const Mac* const known = known_.data();
     std::size_t left = 0;
     for (ring::Index i = 0; i < count; ++i) {
       const auto request = way.tx.request(i);
       const auto buffer = way.rx.request(i);
-      const std::byte* const source = way.sent[request.gref] + request.offset;
+      const std::byte* const source = sent[request.gref] + request.offset;
       if (left == 0) {
         left = request.size;
         const std::size_t number = std::to_integer<std::size_t>(source[3]) << 16 |
                                    std::to_integer<std::size_t>(source[4]) << 8 |
                                    std::to_integer<std::size_t>(source[5]);
-        if (std::memcmp(known_[number].data(), source, 6) != 0) return;
+        if (std::memcmp(known[number].data(), source, 6) != 0) return;
       }
       const std::size_t size = std::min<std::size_t>(left, ring::page_size);
       left -= size;
-      std::memcpy(way.posted[buffer.gref], source, size);
+      std::memcpy(posted[buffer.gref], source, size);
       answers_[i] = {.id = request.id, .status = NETIF_RSP_OKAY};
       frames_[i] = {.id = buffer.id,
                     .offset = 0,

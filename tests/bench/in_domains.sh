@@ -5,7 +5,8 @@ PATH=$(realpath "$1"):$PATH
 shift
 directory=$(mktemp -d)
 export RINGBACK_DIRECTORY=$directory
-ulimit -n "$(ulimit -H -n)" # each guest has some
+ulimit -n "$(ulimit -H -n)" # each guest has descriptors
+# Memory for as many guests in one domain as a benchmark has.
 ringback-hypervisor serve --domain-memory 1024 >"$directory/log" 2>&1 &
 server=$!
 end() {

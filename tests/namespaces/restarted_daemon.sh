@@ -39,6 +39,9 @@ all_go_on() { # since look()
 }
 all_taken_over() { (($(grep -c ': connected$' "$lab/ringbackd.log") == 3)); }
 
+# Not before, and not only because they can't wait any longer.
+all_served() { [[ $(grep -E ': connected$|: serving begins$' "$lab/ringbackd.log" | tail -n 1) == *': serving begins' ]]; }
+
 restarts() { # SIGNAL COUNT
   local i before streams=()
   before=$(states)
@@ -51,6 +54,7 @@ restarts() { # SIGNAL COUNT
   for ((i = 0; i < $2; ++i)); do
     if ((i % 4 == 0)); then
       lab_wait 20 all_taken_over
+      ((i == 0)) || lab_wait 5 all_served
       look
       lab_wait 20 all_go_on
     else

@@ -84,12 +84,12 @@ each_time() { # COUNT COMMAND...: after each all vifs are taken over, and all th
     all_go_on || { echo "after restart $i"; return 1; }
   done
 }
-# At any moment, while it takes vifs over too.
+# At any moment: while it takes vifs over, and when it has just begun to serve them.
 hasty_kills() {
   local i
   for ((i = 1; i < $1; ++i)); do
     end_and_start 9 || return 1
-    rest "0.$((RANDOM % 9))"
+    rest "$((RANDOM % 3)).$((RANDOM % 9))"
   done
   each_time 1 end_and_start 9
 }
