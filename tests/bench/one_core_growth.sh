@@ -4,6 +4,7 @@
 set -euo pipefail
 export LC_ALL=C
 here=$(dirname "$0")
+. "$here/page.sh"
 programs=${1:?a folder of programs, such as build/release/bin} folder=''
 shift
 if (($#)) && [[ $1 != -* ]]; then
@@ -27,8 +28,4 @@ jq -L "$here" -r '
       | map(select(.who == "switch").ns) as $switch | map(select(.who == "bound").ns) as $bound
       | "| \(.[0].number) \(.[0].what) | \($switch | range) | \($bound | range) | " +
         "\(($bound | median) / ($switch | median) | digits(2)) | \($switch | length) |")' "$directory/json" | tee "$directory/table"
-if [[ $folder ]]; then
-  page=$folder/performance.md
-  grep -qs '<!-- growth on one core -->' "$page" || printf '\n<!-- growth on one core -->\n<!-- end of growth on one core -->\n' >>"$page"
-  sed -i -e "/<!-- growth on one core -->/r $directory/table" -e '/<!-- growth on one core -->/,/<!-- end of growth on one core -->/ { /<!--/!d }' "$page"
-fi
+[[ ! $folder ]] || into_page "$folder" 'growth on one core' "$directory/table"

@@ -4,6 +4,7 @@
 set -euo pipefail
 export LC_ALL=C
 here=$(dirname "$0")
+. "$here/page.sh"
 programs=${1:?a folder of programs, such as build/release/bin} folder=''
 shift
 if (($#)) && [[ $1 != -* ]]; then
@@ -19,8 +20,4 @@ trap 'rm -rf "$directory"' EXIT
 
 jq -L "$here" -r --arg machine "$(lscpu | sed -n 's/^Model name: *//p'), $(nproc) CPUs, Linux $(uname -r)" -f "$here/parts.jq" \
   "$directory/json" | tee "$directory/table"
-if [[ $folder ]]; then
-  page=$folder/performance.md
-  grep -qs '<!-- parts -->' "$page" || printf '\n<!-- parts -->\n<!-- end of parts -->\n' >>"$page"
-  sed -i -e "/<!-- parts -->/r $directory/table" -e '/<!-- parts -->/,/<!-- end of parts -->/ { /<!--/!d }' "$page"
-fi
+[[ ! $folder ]] || into_page "$folder" parts "$directory/table"
