@@ -1,6 +1,6 @@
 // A worker's means of moving bytes: a batch of grant copies that is carried out in one call, frames
-// through taps likewise (io), and memory for frames that have to be here. One per worker, on its
-// thread.
+// through taps likewise (io), and memory: for the burst in hand, and for frames that have to be
+// here. One per worker, on its thread.
 #pragma once
 
 #include <array>

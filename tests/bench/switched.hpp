@@ -1,4 +1,4 @@
-// The switch between two guests, as ringbackd has it: validation, learning, counters.
+// The switch between guests, as ringbackd has it: validation, learning, counters.
 #pragma once
 
 #include <memory>
