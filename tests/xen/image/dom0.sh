@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # For suites, and dom0's init: guests, their commands, claims.
 #
-#   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=128 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
-#                              words=KERNEL'S extra=XL'S LINES ramdisk=FILE. Half of its memory is for files.
+#   guest NAME ADDRESS         xl create; variables: kind=pv|pvh memory=160 vcpus=1 vif=LIBXL'S (none if empty) ip1=ADDRESS/LENGTH
+#                              words=KERNEL'S start_words=KERNEL'S (to start sooner) extra=XL'S LINES
+#                              ramdisk=FILE. Half of its memory is for files.
 #                              A PVH one has processor 1; what is there then, 0
 #   ramdisk_with PROGRAM [FILE]
 #                              prints an initramfs with that program of the project in /payload/bin, and that file in /payload
@@ -39,7 +40,8 @@ set -uo pipefail
 note() { echo "[$(cut -d' ' -f1 /proc/uptime)] $*"; }
 
 # Pinned, for QEMU 7.2 crashes PVH domains that share a processor with PV ones. The initcall left out only tests itself. Lock
-# prefixes are left in, for an emulator translates code that is patched anew: that was 1.3 s of a start.
+# prefixes are left in, for an emulator translates code that is patched anew: that was 1.3 s of a start. (Not in guests that
+# are saved with their machine: these are measured.)
 guest() {
   local name=$1 address=$2 each
   if [[ ${kind-} == pvh ]]; then
@@ -48,11 +50,11 @@ guest() {
   {
     echo "name='$name'"
     echo "type='${kind:-pv}'"
-    echo "memory=${memory:-128}"
+    echo "memory=${memory:-160}"
     echo "vcpus=${vcpus:-1}"
     echo "kernel='/guest/vmlinux'"
     echo "ramdisk='${ramdisk:-/guest/guest.cpio}'"
-    echo "extra='console=hvc0 quiet loglevel=5 mitigations=off init_on_alloc=0 noreplace-smp rodata=off tsc=reliable cryptomgr.notests initcall_blacklist=crypto_kdf108_init ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${words-}'"
+    echo "extra='console=hvc0 quiet loglevel=5 mitigations=off init_on_alloc=0 tsc=reliable cryptomgr.notests initcall_blacklist=crypto_kdf108_init ${address:+ip0=$address/24} ${ip1:+ip1=$ip1/24} ${start_words-noreplace-smp rodata=off} ${words-}'"
     [[ ${kind-} != pvh ]] || echo "cpus='1'"
     [[ -z ${vif-} ]] || echo "vif=['${vif//;/\',\'}']"
     # Or Xen emulates rdtsc, as it distrusts the emulated clock, and Linux has one in each system call (of its stack's random offset).

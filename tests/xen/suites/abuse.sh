@@ -8,6 +8,7 @@ claim "the daemon starts" daemon
 before=$(held)
 bridge_up xenbr0 10.0.0.1/24
 script="vif-bridge" looked=0
+memory=128 # enough for a guest without files, and less to hand over and to save
 up() { vif="mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" xl_clean guest g1 10.0.0.2 && reaches 10.0.0.2 60; }
 asked() { xenstore-ls -f /local/domain/0/backend/vif 2>/dev/null | grep -q "/state = \"$1\""; } # of the vifs there some one has this state
 # Ends what guests there are, in whatever state and with a name or without, and looks that nothing of them is left.

@@ -17,15 +17,15 @@ guest_pings() {
 }
 # shellcheck disable=SC2016 # the guest's own
 bytes_return() { # MIB
-  on_console g1 "MiB=$1"'; dd if=/dev/urandom of=/random bs=1M count=$MiB 2>/dev/null
-    sent=$(sha256sum </random) back=$(socat -t 20 - TCP:10.0.0.1:7000 </random | sha256sum); echo "$sent $back"; [[ $sent == "$back" ]]' 60
+  on_console g1 "MiB=$1"'; dd if=/dev/urandom of=/random bs=1M count=$MiB 2>/dev/null &&
+    sent=$(sha256sum </random) back=$(socat -t 20 - TCP:10.0.0.1:7000 </random | sha256sum) && echo "$sent $back" && [[ $sent == "$back" ]]' 60
 }
 # shellcheck disable=SC2016 # the sender's own
 many_bytes() { # FROM TO ADDRESS: the receiver's
   on_console "$2" 'socat -u -b 262144 TCP-LISTEN:7001,reuseaddr - | sha256sum' 120 >/tmp/came &
-  on_console "$1" 'dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null; all() { for i in {1..4}; do cat /random; done; }
-    all | sha256sum; all | socat -u -b 262144 - TCP:'"$3"':7001,retry=50,interval=0.1' 120 >/tmp/sent
-  wait $! && grep -xFf /tmp/sent /tmp/came
+  on_console "$1" 'dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null && { all() { for i in {1..4}; do cat /random; done; }
+    all | sha256sum; all | socat -u -b 262144 - TCP:'"$3"':7001,retry=50,interval=0.1; }' 120 >/tmp/sent &&
+    wait $! && grep -xFf /tmp/sent /tmp/came
 }
 many_bytes_both_ways() { many_bytes g1 driver 10.0.0.1 && many_bytes driver g1 10.0.0.2; }
 two_queues() { [[ $(xenstore-read "/local/domain/$(xl domid g1)/device/vif/0/multi-queue-num-queues") == 2 ]]; }

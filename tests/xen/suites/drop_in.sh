@@ -7,6 +7,7 @@
 claim "the daemon starts" daemon
 before=$(held)
 echo "before: $before"
+memory=128 # enough for a guest without files, and less to hand over and to save
 
 create() { vif="mac=00:16:3e:00:00:01,bridge=xenbr0,script=$script" guest g1 10.0.0.2; }
 attach() { xl network-attach g1 mac=00:16:3e:00:00:01 bridge=xenbr0 "script=$script"; }

@@ -13,7 +13,7 @@ serve() { # by $backend
 }
 streams() { iperf3 -f m -c 10.0.0.2 -t 1 | received && iperf3 -f m -c 10.0.0.2 -t 1 -R | received; }
 all='cat /tmp/random /tmp/random'
-make="dd if=/dev/urandom of=/tmp/random bs=1M count=8 2>/dev/null; $all | sha256sum"
+make="dd if=/dev/urandom of=/tmp/random bs=1M count=8 2>/dev/null && $all | sha256sum"
 both_ways() {
   local here there
   there=$(in_guest 10.0.0.2 "$make") && here=$(eval "$make") || return 1

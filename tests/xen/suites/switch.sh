@@ -15,7 +15,7 @@ tcp_flows() { at "$1" "iperf3 -f m -c $2 -t 1 ${3-}" | received; }
 all='cat /random /random /random /random'
 sent() { # FROM TO
   local sum
-  sum=$(in_guest "$1" "dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null; $all | sha256sum") || return 1
+  sum=$(in_guest "$1" "dd if=/dev/urandom of=/random bs=1M count=8 2>/dev/null && $all | sha256sum") || return 1
   in_guest "$2" 'socat -u -b 262144 TCP-LISTEN:7000,reuseaddr - | sha256sum' >/tmp/came &
   in_guest "$1" "$all | socat -u -b 262144 - TCP:$2:7000,retry=50,interval=0.1" && wait $! && [[ $(</tmp/came) == "$sum" ]]
 }
