@@ -35,10 +35,9 @@ Receiver::Receiver(hypervisor::SharedPages ring_pages, hypervisor::SharedPages p
 Result<void> Receiver::look() {
   const auto ready = ring_.unconsumed();
   if (!ready) return lie("it answered more slots than it was given");
-  for (ring::Index i = 0; i < *ready; ++i) {
-    responses_[i] = ring_.response(i);
-    ids_[i] = slot_of(ring_.next_response() + i);
-  }
+  ring_.responses(std::span(responses_).first(*ready));
+  const ring::Index first = ring_.next_response();
+  for (ring::Index i = 0; i < *ready; ++i) ids_[i] = slot_of(first + i);
   seen_ = *ready;
   read_ = 0;
   return {};
@@ -79,10 +78,13 @@ Result<const Receiver::Frame*> Receiver::next(Counters::Rx& counters) {
 }
 
 bool Receiver::repost() {
-  while (ring_.free() > 0) {
-    const std::uint16_t slot = slot_of(posted_++);
-    ring_.put({.id = slot, .pad = 0, .gref = pages_.refs()[slot]});
-  }
+  const std::span<const hypervisor::GrantRef> refs = pages_.refs();
+  const ring::Index count = ring_.free();
+  ring_.put(count, [&](ring::Index i) {
+    const std::uint16_t slot = slot_of(posted_ + i);
+    return ring::RxRequest{.id = slot, .pad = 0, .gref = refs[slot]};
+  });
+  posted_ += count;
   return ring_.publish();
 }
 

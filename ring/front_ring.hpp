@@ -37,6 +37,15 @@ class FrontRing {
     return req_prod_++;
   }
 
+  // So many, likewise; the i-th is make(i).
+  template <class Make>
+  void put(Index count, Make&& make) {
+    Shared shared = shared_;  // as in responses()
+    Index index = req_prod_;
+    for (Index i = 0; i < count; ++i) shared.copy_to(index++, Request(make(i)));
+    req_prod_ = index;
+  }
+
   // Makes the requests visible. True if the backend asked to be notified of one of them.
   bool publish() {
     const Index from = published_;
@@ -53,6 +62,12 @@ class FrontRing {
   // in the slot of request next_response() + ahead.
   Response response(Index ahead = 0) const {
     return shared_.template copy_from<Response>(rsp_cons_ + ahead);
+  }
+  // Private copies of so many, likewise; ahead + to.size() <= unconsumed().
+  void responses(std::span<Response> to, Index ahead = 0) const {
+    const Shared shared = shared_;  // else it is read anew behind each atomic access
+    Index index = rsp_cons_ + ahead;
+    for (Response& response : to) shared.copy_from(index++, response);
   }
   Index next_response() const { return rsp_cons_; }
   void consume(Index count) { rsp_cons_ += count; }

@@ -55,9 +55,11 @@ class Bound {
     std::byte* const* const posted = way.posted.data();
     const Mac* const known = known_.data();
     std::size_t left = 0;
+    way.tx.requests(std::span(requests_).first(count));
+    way.rx.requests(std::span(buffers_).first(count));
     for (ring::Index i = 0; i < count; ++i) {
-      const auto request = way.tx.request(i);
-      const auto buffer = way.rx.request(i);
+      const ring::TxRequest& request = requests_[i];
+      const ring::RxRequest& buffer = buffers_[i];
       const std::byte* const source = sent[request.gref] + request.offset;
       if (left == 0) {
         left = request.size;
@@ -77,12 +79,8 @@ class Bound {
     }
     way.tx.consume(count);
     way.rx.consume(count);
-    for (ring::Index i = 0; i < count; ++i) {
-      way.tx.respond(answers_[i]);
-      way.rx.respond(frames_[i]);
-    }
-    way.tx.publish();
-    way.rx.publish();
+    way.tx.answer(std::span(answers_).first(count));
+    way.rx.answer(std::span(frames_).first(count));
   }
   static void keep(const hypervisor::SharedPages& pages, Pages& by_ref) {
     for (std::size_t i = 0; i < pages.refs().size(); ++i) {
@@ -94,6 +92,8 @@ class Bound {
   std::map<hypervisor::DomainId, Pages> pages_;
   std::vector<Way> ways_;
   std::vector<Mac> known_;  // by number
+  std::array<ring::TxRequest, most> requests_;
+  std::array<ring::RxRequest, most> buffers_;
   std::array<ring::TxResponse, most> answers_;
   std::array<ring::RxResponse, most> frames_;
 };

@@ -102,8 +102,9 @@ class Guest {
     const auto ready = rx.unconsumed();
     if (!ready) throw std::runtime_error("the backend lies in the rx ring");
     std::size_t frames = 0;
+    rx.responses(std::span(responses_).first(*ready));
     for (ring::Index i = 0; i < *ready; ++i) {
-      const auto response = rx.response(i);
+      const ring::RxResponse& response = responses_[i];
       if (response.status < 0) throw std::runtime_error("the backend reports an error");
       if (most > 0) read(response, (rx.next_response() + i) % page_count, most);
       if ((response.flags & NETRXF_more_data) == 0) ++frames;
@@ -187,10 +188,13 @@ class Guest {
     read_of_frame_ = (response.flags & NETRXF_more_data) != 0 ? read_of_frame_ + size : 0;
   }
   void post() {
-    while (rx.free() > 0) {
-      const std::uint32_t page = next_rx_++ % page_count;
-      rx.put({.id = static_cast<std::uint16_t>(page), .pad = 0, .gref = rx_pages.refs()[page]});
-    }
+    const std::span<const hypervisor::GrantRef> refs = rx_pages.refs();
+    const ring::Index count = rx.free();
+    rx.put(count, [&](ring::Index i) {
+      const std::uint32_t page = (next_rx_ + i) % page_count;
+      return ring::RxRequest{.id = static_cast<std::uint16_t>(page), .pad = 0, .gref = refs[page]};
+    });
+    next_rx_ += count;
     if (rx.publish()) events->notify(channel);
   }
 
@@ -202,6 +206,7 @@ class Guest {
   ring::Index pieces_ = 1;
   std::uint32_t next_tx_ = 0;
   std::uint32_t next_rx_ = 0;
+  std::array<ring::RxResponse, page_count> responses_;
   std::size_t read_of_frame_ = 0;  // bytes, of the one that receive() is in
 };
 
