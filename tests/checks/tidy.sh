@@ -15,7 +15,7 @@ rules=$(clang-tidy --version && cat .clang-tidy) || exit
 # state OBJECT COMMAND: a name for all that clang-tidy sees; none where the build doesn't know what is included
 state() {
   local included
-  included=$(ninja -C "$build" -t deps "$1" | grep -A 100000 '(VALID)$' | sed -n 's/^    //p' | grep .) || return
+  included=$(ninja -C "$build" -t deps "$1" | sed -n '/(VALID)$/,$ s/^    //p' | grep .) || return
   { echo "$rules ${2//"$PWD"/.}" && cd "$build" && xargs -d '\n' sha256sum <<<"$included"; } | sha256sum | cut -c 1-64
 }
 
@@ -26,7 +26,8 @@ while IFS=$'\t' read -r source object command; do
   [[ -z $state || ! -e $kept/$state ]] || { touch "$kept/$state"; continue; }
   ((++looked_at))
   if clang-tidy -quiet --config-file=.clang-tidy -p "$build" "$source" >"$log" 2>&1; then
-    [[ -z $state ]] || touch "$kept/$state"
+    # Nobody has written to it meanwhile.
+    [[ -z $state || $(state "$object" "$command") != "$state" ]] || touch "$kept/$state"
   else
     grep -vE 'warnings.* generated|^Error while' "$log"
     failed=1

@@ -86,8 +86,8 @@ end_and_start() { # SIGNAL
 upgrade() { mv "/tmp/new/$((++upgrades))" /tmp/new/ringbackd && end_and_start 15 && [[ /proc/$daemon_pid/exe -ef /tmp/new/ringbackd ]]; }
 took_over() { local vif; for vif in vif1.0 vif1.1 vif2.0; do said_since /out/ringbackd.log "$from" "$vif: connected" || return; done; }
 ports_stay() { local tap; for tap in "${taps[@]}"; do [[ /sys/class/net/$tap/master -ef /sys/class/net/xenbr0 ]] || return; done; }
-# each_time COUNT COMMAND...: after each all vifs are taken over, and all that receive go on; each fifth time until the guests
-# are as busy as before, which with so much on two emulated processors takes seconds
+# each_time COUNT COMMAND...: after each all vifs are taken over, and all that receive go on; each fifth time
+# until 1 MiB has come to each place, which with so much on two emulated processors takes seconds
 each_time() {
   local i
   for ((i = 1; i <= $1; ++i)); do
