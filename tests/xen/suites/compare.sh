@@ -130,7 +130,7 @@ measure() {
   result round-trip-to-guest:ms "$(there ping -q -f -c 500 10.0.0.2 | rtt)"
   result round-trip-guest-to-guest:ms "$(there in_guest 10.0.0.2 'ping -q -f -c 500 10.0.0.3' | rtt)"
 }
-succeeded() { ! grep ' failed$' /tmp/measured; }
+succeeded() { none_of ' failed$' /tmp/measured; }
 [[ ${role-} != driver ]] || serve
 if [[ $domain == dom0 ]]; then bridge_up xenbr0 10.0.0.1/24; else there() { in_driver "$@"; }; fi
 for ((round = 0; round < rounds; ++round)); do

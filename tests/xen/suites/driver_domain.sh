@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # ringbackd in a driver domain with xl devd, for guests with backend=driver: what drop_in shows in dom0, and some of data, restart
-# and abuse. kinds=pv,pvh timeout=900
+# and abuse. kinds=pv,pvh timeout=1200 busy=1
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 # There is no network between dom0 and the others: their consoles carry the commands.
@@ -38,9 +38,18 @@ both_queues() {
     awk '/q[01]-[rt]x/ { for (i = 2; i < NF - 2; ++i) had[$NF] += FILENAME == "/tmp/after" ? $i : -$i }
       END { for (name in had) { print name, "had", had[name]; busy += had[name] >= 100 }; exit busy != 4 }' /tmp/before /tmp/after
 }
-flood() { on_console driver "ping -q -f -l 8 -c 2000 10.0.0.2 | grep '2000 received, 0% packet loss'" 60; }
-# data.sh has more lengths; here a few seconds are enough.
-sweep() { on_console g1 'LD_LIBRARY_PATH=/payload/lib /payload/bin/udp_sweep sweep 10.0.0.1 7003 200 150' 60; }
+flood() { on_console driver "ping -q -f -l 8 -c 10000 10.0.0.2 | grep '10000 received, 0% packet loss'" 120; }
+sweep() { on_console g1 'LD_LIBRARY_PATH=/payload/lib /payload/bin/udp_sweep sweep 10.0.0.1 7003 4500 97' 120; }
+guest_offloads() { on_console g1 "ethtool -K eth0 tx on sg on tso on gso on gro on; $*"; }
+# shellcheck disable=SC2015 # either that fails
+without_each() {
+  local feature
+  for feature in tx sg tso gso gro; do
+    guest_offloads "ethtool -K eth0 $feature off" && bytes_return 1 || { echo "not without $feature"; return 1; }
+  done
+  guest_offloads && bytes_return 1
+}
+at() { if [[ $1 == 10.0.0.1 ]]; then on_console driver "$2"; else on_console g1 "$2"; fi; }
 # there FUNCTION [WORD]: one of these, in the driver domain, with its vif's network device and the word
 there() { on_console driver "$(declare -f "$1"); $1 vif$(xl domid g1).0 ${2-}" 60; }
 counts() { ip -s link show "$1" | awk '/RX:|TX:/ { getline; print $1, "bytes"; ways += $1 >= 8388608 } END { exit ways != 2 }'; }
@@ -76,7 +85,7 @@ leaves_nothing() { claim "$on: $1 leaves nothing there" nothing_is_left; }
 driver_log() { on_console driver 'cat /out/ringbackd.log' >/tmp/log && cat /tmp/log >>/out/ringbackd.log && grep -c 'ringbackd info: ' /tmp/log; }
 # That it can't know the processors says nothing of vifs.
 devd_is_content() {
-  on_console driver 'grep -c ": debug:" /out/devd.log && ! grep -E "$complaint" /out/devd.log | grep -v libxl_cpu_bitmap_alloc'
+  on_console driver 'grep -c ": debug:" /out/devd.log && sed /libxl_cpu_bitmap_alloc/d /out/devd.log | none_of -E "$complaint"'
 }
 killed_there_in() { # COMMAND...: in the middle of it
   local command
@@ -110,7 +119,7 @@ directory_removed() {
   xenstore-rm "/local/domain/$driver/backend/vif/$domid" && until_true 10 on_console driver "grep 'vif$domid.0: gone' /out/ringbackd.log"
 }
 nothing_in_store() {
-  xenstore-ls -f / >/tmp/nodes && ! grep -E '^/(local/domain|libxl)/[1-9]|^/local/domain/0/backend/[^ ]*/[1-9]' /tmp/nodes
+  xenstore-ls -f / >/tmp/nodes && none_of -E '^/(local/domain|libxl)/[1-9]|^/local/domain/0/backend/[^ ]*/[1-9]' /tmp/nodes
 }
 # The kind is the frontend's affair, the script the backend's: not each has to be seen with each.
 if [[ $kind == pv ]]; then scripts=(vif-bridge vif-openvswitch); else scripts=(vif-bridge vif-ringback); fi
@@ -143,13 +152,15 @@ show() {
       claim "$on: 32 MiB arrive there with their SHA-256, and others here" many_bytes_both_ways
       claim "$on: the guest has 2 vCPUs and 2 queues" two_queues
       claim "$on: both queues carry frames, both ways" both_queues
-      claim "$on: a ping flood of 2,000, eight at a time, loses nothing" flood
+      claim "$on: a ping flood of 10,000, eight at a time, loses nothing" flood
       claim "$on: ip -s link counts them there, both ways" there counts
       claim "$on: bridge fdb knows the guest there" there knows_mac
       claim "$on: tcpdump sees its frames there" there tcpdump_sees
       claim "$on: ethtool -K changes the vif's TSO there, and bytes come back without it and with it" offloads_change
-      claim "$on: UDP of every length to 200 and every 150th to 65,507 arrives, there and back; one in a hundred may be sent again" sweep
+      claim "$on: UDP of every length to 4,500 and every 97th to 65,507 arrives, there and back; one in a hundred may be sent again" sweep
       for size in 9000 1500; do claim "$on: MTU $size in the guest, and bytes come back" mtu $size; done
+      claim "$on: bytes come back without the guest's tx, sg, tso, gso and gro, each alone, and with all again" without_each
+      claim "$on: no checksum was wrong, there or in the guest" no_checksum_errors 10.0.0.1 10.0.0.2
     fi
     claim "$on: xl pause and unpause" paused
     claim "$on: xl network-detach" xl_clean xl network-detach g1 0

@@ -43,32 +43,35 @@ load_ends() { # FROM TO [PORT]: true if it has gone on until now
   at "$2" "read -r pid </tmp/pid-iperf3-$1; rm /tmp/pid-iperf3-$1; kill \$pid || exit
     while [ -e /proc/\$pid ]; do sleep 0.1; done; grep receiver /tmp/iperf3-$1" | received
 }
-# At a place: until each that receives there, a stream or iperf3, has read 16 KiB more, and all together $least bytes.
-# shellcheck disable=SC2016 # the place's own
-go_on_here='has_read() { read -r pid <"$1" && read -r _ bytes <"/proc/$pid/io"; }
-  [ -p /tmp/never ] || mkfifo /tmp/never
-  declare -A enough=()
-  all=$least
+# At a place: until each that receives there, a stream or iperf3, has read 16 KiB more, and all together so many bytes.
+# Guests get it once and call it by their consoles: among so many flows a new shell there takes seconds, and so does a script
+# of a thousand letters.
+go_on_here() { # BYTES
+  local file pid bytes behind=all all=$1 sum=0 i
+  local -A enough=()
+  has_read() { read -r pid <"$1" && read -r _ bytes <"/proc/$pid/io"; }
   for file in /tmp/pid-*; do
-    has_read $file || { echo "$file: it has ended"; exit 1; }
+    has_read "$file" || { echo "$file: it has ended"; return 1; }
     enough[$file]=$((bytes + 16384)) all=$((all + bytes))
   done
-  behind=all sum=0
   for ((i = 0; i < 300 && (${#behind} > 0 || sum < all); ++i)); do
     read -rt 0.1 <>/tmp/never
-    behind="" sum=0
-    for file in ${!enough[*]}; do
-      has_read $file || { echo "$file: it has ended"; exit 1; }
+    behind='' sum=0
+    for file in "${!enough[@]}"; do
+      has_read "$file" || { echo "$file: it has ended"; return 1; }
       sum=$((sum + bytes))
-      ((bytes >= ${enough[$file]})) || behind+=" $file"
+      ((bytes >= enough[$file])) || behind+=" $file"
     done
   done
-  [[ -z $behind ]] || { echo "no more comes to$behind"; exit 1; }
-  ((sum >= all)) || { echo "only $((sum - all + least)) bytes more have come"; exit 1; }'
+  [[ -z $behind ]] || { echo "no more comes to$behind"; return 1; }
+  ((sum >= all)) || { echo "only $((sum - all + $1)) bytes more have come"; return 1; }
+}
 all_go_on() { # [BYTES]: at each place
-  local place job jobs=() status=0
-  for place in 10.0.0.1 10.0.0.2 10.0.0.3; do
-    at $place "least=${1:-65536}; $go_on_here" &
+  local guest job jobs=() status=0 bytes=${1:-65536}
+  go_on_here "$bytes" &
+  jobs+=($!)
+  for guest in g1 g2; do
+    on_console $guest "go_on_here $bytes" 60 &
     jobs+=($!)
   done
   for job in "${jobs[@]}"; do wait "$job" || status=1; done
@@ -82,7 +85,7 @@ end_and_start() { # SIGNAL
   length /out/ringbackd.log
   start
 }
-# As an installation does it: a new file takes the place of the one that runs. (Its bytes are the same.)
+# As an installation does it: a new file takes the place of the one that runs. (It differs by its last byte.)
 upgrade() { mv "/tmp/new/$((++upgrades))" /tmp/new/ringbackd && end_and_start 15 && [[ /proc/$daemon_pid/exe -ef /tmp/new/ringbackd ]]; }
 took_over() { local vif; for vif in vif1.0 vif1.1 vif2.0; do said_since /out/ringbackd.log "$from" "$vif: connected" || return; done; }
 ports_stay() { local tap; for tap in "${taps[@]}"; do [[ /sys/class/net/$tap/master -ef /sys/class/net/xenbr0 ]] || return; done; }
@@ -106,8 +109,10 @@ hasty_kills() {
   done
   each_time 1 end_and_start 9
 }
+told() { on_console "$1" "$(declare -f go_on_here)"; }
+for guest in g1 g2; do claim "$guest is told how to look" told $guest; done
 mkdir /tmp/new
-for i in {1..20}; do cp /payload/bin/ringbackd "/tmp/new/$i"; done
+for i in {1..20}; do cp /payload/bin/ringbackd "/tmp/new/$i" && echo "$i" >>"/tmp/new/$i"; done
 # shellcheck disable=SC2086 # addresses
 {
   for way in "${ways[@]}"; do start_stream $way; done
