@@ -15,7 +15,7 @@ option() { sed -n "2,4 s/.*$2=\([a-z0-9,]*\).*/\1/p" "$here/suites/$1.sh" | head
 kinds_of() { option "$1" kinds | grep . || echo pv; }
 busy() { option "${1%-*}" busy | grep . || echo 2; }
 names=("$@")
-((${#names[@]})) || names=(restart data driver_domain abuse drop_in netfront switch conformance)
+((${#names[@]})) || names=(driver_domain restart data switch abuse drop_in netfront conformance)
 runs=() # a suite and a kind each
 for name in "${names[@]}"; do
   if [[ -e $here/suites/$name.sh ]]; then

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # ringbackd in a driver domain with xl devd, for guests with backend=driver: what drop_in shows in dom0, and some of data, restart
-# and abuse. kinds=pv,pvh timeout=1200 busy=1
+# and abuse. kinds=pv,pvh timeout=1200
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 # There is no network between dom0 and the others: their consoles carry the commands.

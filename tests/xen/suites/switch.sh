@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Guests on ringbackd's own switch, by vif-ringback, with an uplink into a bridge of dom0. (In the run for PVH guests one of the
-# two is.) kinds=pv,pvh guests=pv2v2 timeout=900 busy=1
+# two is.) kinds=pv,pvh guests=pv2v2 timeout=600
 # shellcheck source=tests/xen/image/dom0.sh
 . /lib/dom0.sh
 start() { daemon --workers 2; } # who then copy to one guest at a time
