@@ -9,7 +9,7 @@ def titles: {polling: "ours, guests that poll", sleeping: "ours, guests that sle
   vif_to_tap: "ours, a vif to a tap", bare_tap: "a loop of write() to a tap"};
 
 . as $all
-| "On \(.machine). Medians, with the lowest and the highest, and of how many samples. Most were taken with the two CPUs \(.class).", "",
+| "Version \(.version), on \(.machine). Medians, with the lowest and the highest, and of how many samples. Most were taken with the two CPUs \(.class).", "",
   "| goal | measured | at least | figure | spread | of | verdict |", "|---|---|---|---|---|---|---|",
   (.goals[] | "| \(.number) | \(.what) | \(.goal) | \(.figure.median | digits(2)) | \(if .figure then "\(.figure.lowest | digits(2))-\(.figure.highest | digits(2))" else "-" end) | \(.figure.count // "-") | \(.verdict | verdict) |"),
   "",
