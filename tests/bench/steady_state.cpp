@@ -47,25 +47,25 @@ const bool counts =
                                               [](const volatile void*) {}) != 0;
 #else
 extern "C" {
-void* __libc_malloc(std::size_t size);
-void* __libc_calloc(std::size_t number, std::size_t size);
-void* __libc_realloc(void* memory, std::size_t size);
-void* __libc_memalign(std::size_t alignment, std::size_t size);
+void* glibc_malloc(std::size_t size) __asm__("__libc_malloc");
+void* glibc_calloc(std::size_t number, std::size_t size) __asm__("__libc_calloc");
+void* glibc_realloc(void* memory, std::size_t size) __asm__("__libc_realloc");
+void* glibc_memalign(std::size_t alignment, std::size_t size) __asm__("__libc_memalign");
 void* malloc(std::size_t size) {
   count();
-  return __libc_malloc(size);
+  return glibc_malloc(size);
 }
 void* calloc(std::size_t number, std::size_t size) {
   count();
-  return __libc_calloc(number, size);
+  return glibc_calloc(number, size);
 }
 void* realloc(void* memory, std::size_t size) {
   count();
-  return __libc_realloc(memory, size);
+  return glibc_realloc(memory, size);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
   count();
-  return __libc_memalign(alignment, size);
+  return glibc_memalign(alignment, size);
 }
 }
 const bool counts = true;
