@@ -82,7 +82,8 @@ else
 fi
 xen_words="console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M dom0_max_vcpus=$vcpus noreboot=0 no-real-mode cpuidle=0
  spec-ctrl=no spec-ctrl=eager-fpu=yes xpti=no loglvl=warning guest_loglvl=none"
-dom0_words="console=hvc0 quiet loglevel=4 mitigations=off init_on_alloc=0 panic=1 guests=$guests"
+# dom0 trusts the emulated clock, as it would a real one; or each clock_gettime is a system call after some time.
+dom0_words="console=hvc0 quiet loglevel=4 mitigations=off init_on_alloc=0 tsc=reliable panic=1 guests=$guests"
 
 # machine FOLDER: QEMU's options, with the two disks in FOLDER; $xen, $linux and $initramfs are files
 machine() {
