@@ -19,7 +19,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <new>
 
 #include "backend/switch/software_switch.hpp"
 #include "backend/worker.hpp"

@@ -85,7 +85,7 @@ end_and_start() { # SIGNAL
   length /out/ringbackd.log
   start
 }
-# As an installation does it: a new file takes the place of the one that runs. (It differs by its last byte.)
+# As an installation does it: a new file takes the place of the one that runs. (It differs by a number behind its end.)
 upgrade() { mv "/tmp/new/$((++upgrades))" /tmp/new/ringbackd && end_and_start 15 && [[ /proc/$daemon_pid/exe -ef /tmp/new/ringbackd ]]; }
 took_over() { local vif; for vif in vif1.0 vif1.1 vif2.0; do said_since /out/ringbackd.log "$from" "$vif: connected" || return; done; }
 ports_stay() { local tap; for tap in "${taps[@]}"; do [[ /sys/class/net/$tap/master -ef /sys/class/net/xenbr0 ]] || return; done; }
